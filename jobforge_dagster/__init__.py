@@ -1,0 +1,1 @@
+"""JobForge: a governed, auditable medallion data platform on Dagster."""

@@ -1,0 +1,5 @@
+"""What Dagster loads: one screen."""
+
+from jobforge_dagster.orchestration.build import build_definitions
+
+defs = build_definitions()

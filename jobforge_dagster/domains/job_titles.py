@@ -1,0 +1,163 @@
+"""Job titles: a job architecture of functions, families and titles, mapped to the NOC.
+
+The federal list is not open data. The file that ships is synthetic, in the shape of the real one.
+"""
+
+import dataframely as dy
+import polars as pl
+
+from jobforge_dagster.domains.noc import UNIT_GROUP, dim_noc
+from jobforge_dagster.medallion.declare import Domain, Licence, Origin, meaning, references
+from jobforge_dagster.medallion.provenance import aggregate
+
+JOB_TITLES = Domain(
+    "job_titles",
+    title="Job architecture",
+    owner="team:job-architecture",
+    steward="job-architecture",
+)
+
+SYNTHETIC = Origin(
+    publisher="JobForge (synthetic)",
+    system="Job architecture sample",
+    licence=Licence(code="MIT", name="MIT License"),
+)
+
+SLUG = r"^[a-z0-9]+(-[a-z0-9]+)*$"
+
+
+def slug(column: str) -> pl.Expr:
+    """A stable key from a name: its letters and digits without accents, joined by dashes."""
+    return (
+        pl.col(column)
+        .str.normalize("NFKD")
+        .str.replace_all(r"\p{M}", "")
+        .str.to_lowercase()
+        .str.replace_all(r"[^a-z0-9]+", "-")
+        .str.strip_chars("-")
+    )
+
+
+class JobTitleFile(dy.Schema):
+    """One job title of the job architecture, as delivered."""
+
+    job_title_id = dy.String(
+        primary_key=True,
+        metadata=meaning("The publisher's id of the title.", header="Job_Title_ID"),
+    )
+    title_en = dy.String(metadata=meaning("Title in English.", header="Job_Title_EN"))
+    title_fr = dy.String(
+        nullable=True, metadata=meaning("Title in French.", header="Titre_de_poste_FR")
+    )
+    function_en = dy.String(metadata=meaning("Function in English.", header="Job_Function_EN"))
+    function_fr = dy.String(
+        nullable=True, metadata=meaning("Function in French.", header="Fonction_FR")
+    )
+    family_en = dy.String(metadata=meaning("Family in English.", header="Job_Family_EN"))
+    family_fr = dy.String(nullable=True, metadata=meaning("Family in French.", header="Famille_FR"))
+    managerial_level = dy.String(
+        nullable=True,
+        metadata=meaning("Level of management, if any.", header="Managerial_Level"),
+    )
+    noc_2016_code = dy.String(
+        nullable=True,
+        regex=r"^\d{4}$",
+        metadata=meaning("Unit group of NOC 2016.", header="NOC_2016"),
+    )
+    noc_2021_code = dy.String(
+        nullable=True,
+        regex=UNIT_GROUP,
+        metadata=meaning("Unit group of NOC 2021.", header="NOC_2021", term="noc-code"),
+    )
+
+
+job_titles = JOB_TITLES.source(
+    "job_titles", files="job_titles/job_titles*.csv", schema=JobTitleFile, origin=SYNTHETIC
+)
+
+
+class JobTitle(JobTitleFile):
+    """One job title of the job architecture, with the keys of its function and family."""
+
+    function_id = dy.String(regex=SLUG, metadata=meaning("Key of the function, from its name."))
+    family_id = dy.String(regex=SLUG, metadata=meaning("Key of the family, from its name."))
+
+
+@JOB_TITLES.silver(schema=JobTitle, inputs=[job_titles])
+def job_title(titles: pl.LazyFrame) -> pl.LazyFrame:
+    """Names come padded; a slug is the same for every spelling of case, accent and dash."""
+    names = pl.col(JobTitleFile.column_names())
+    return titles.with_columns(names.str.strip_chars()).with_columns(
+        function_id=slug("function_en"), family_id=slug("family_en")
+    )
+
+
+class DimJobFunction(dy.Schema):
+    """One function of the job architecture."""
+
+    function_id = dy.String(
+        primary_key=True, regex=SLUG, metadata=meaning("Key of the function, from its name.")
+    )
+    function_en = dy.String(metadata=meaning("Function in English."))
+    function_fr = dy.String(nullable=True, metadata=meaning("Function in French."))
+
+
+def first_by_id(column: str) -> pl.Expr:
+    """The value of the title with the lowest id that has one."""
+    return pl.col(column).sort_by("job_title_id").drop_nulls().first()
+
+
+@JOB_TITLES.gold(schema=DimJobFunction, inputs=[job_title])
+def dim_job_function(titles: pl.LazyFrame) -> pl.LazyFrame:
+    return aggregate(titles, "function_id", first_by_id("function_en"), first_by_id("function_fr"))
+
+
+class DimJobFamily(dy.Schema):
+    """One family of the job architecture, within its function."""
+
+    family_id = dy.String(
+        primary_key=True, regex=SLUG, metadata=meaning("Key of the family, from its name.")
+    )
+    function_id = dy.String(regex=SLUG, metadata=meaning("Key of its function."))
+    family_en = dy.String(metadata=meaning("Family in English."))
+    family_fr = dy.String(nullable=True, metadata=meaning("Family in French."))
+
+
+@JOB_TITLES.gold(
+    schema=DimJobFamily,
+    inputs=[job_title],
+    foreign_keys=[references("function_id", dim_job_function)],
+)
+def dim_job_family(titles: pl.LazyFrame) -> pl.LazyFrame:
+    return aggregate(
+        titles, ["family_id", "function_id"], first_by_id("family_en"), first_by_id("family_fr")
+    )
+
+
+class DimJobTitle(dy.Schema):
+    """One job title of the job architecture, with its family, function and occupation."""
+
+    job_title_id = dy.String(primary_key=True, metadata=meaning("The publisher's id of the title."))
+    title_en = dy.String(metadata=meaning("Title in English."))
+    title_fr = dy.String(nullable=True, metadata=meaning("Title in French."))
+    function_id = dy.String(metadata=meaning("Key of the function."))
+    family_id = dy.String(metadata=meaning("Key of the family."))
+    managerial_level = dy.String(nullable=True, metadata=meaning("Level of management, if any."))
+    noc_2016_code = dy.String(nullable=True, metadata=meaning("Unit group of NOC 2016."))
+    noc_2021_code = dy.String(
+        nullable=True, metadata=meaning("Unit group of NOC 2021.", term="noc-code")
+    )
+
+
+@JOB_TITLES.gold(
+    schema=DimJobTitle,
+    inputs=[job_title],
+    foreign_keys=[
+        references("function_id", dim_job_function),
+        references("family_id", dim_job_family),
+        references("noc_2021_code", dim_noc),
+    ],
+    answers=["Which occupation does this job title belong to?"],
+)
+def dim_job_title(titles: pl.LazyFrame) -> pl.LazyFrame:
+    return titles

@@ -1,0 +1,318 @@
+"""Declarations: the plain data that a domain file is made of.
+
+A :class:`Domain` collects its sources and tables as they are declared. Nothing here reads a file
+or decides how a table moves; the layers, storage and orchestration derive all of that from what
+is written down here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import TYPE_CHECKING, Any, Literal
+
+import dataframely as dy
+
+from jobforge_dagster.medallion.errors import DeclarationError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+Layer = Literal["staged", "bronze", "silver", "gold"]
+TableFunction = Callable[..., "pl.LazyFrame"]
+
+
+@dataclass(frozen=True)
+class Licence:
+    """The terms under which a publisher lets its data be used.
+
+    ``code`` is short and made of letters, digits, dots and dashes: it becomes a tag.
+    """
+
+    code: str
+    name: str
+    url: str | None = None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Who published a source, as what, where and when. What is not known stays ``None``."""
+
+    publisher: str
+    system: str
+    licence: Licence
+    dataset: str | None = None
+    published: date | None = None
+
+
+@dataclass(frozen=True)
+class Meaning:
+    """What a column means: prose in English and French, and the header it is delivered under."""
+
+    text: str
+    header: str | None = None
+    french: str | None = None
+    term: str | None = None
+
+
+def meaning(
+    text: str,
+    *,
+    header: str | None = None,
+    french: str | None = None,
+    term: str | None = None,
+) -> dict[str, Any]:
+    """Say what a column means, as the ``metadata`` of a dataframely column.
+
+    Args:
+        text: one English sentence.
+        header: the header in the delivered file, where it differs from the column's name. Padding
+            and letter case need not be repeated: headers are compared trimmed and case-folded.
+        french: the same sentence in French.
+        term: the id of the glossary term that the column holds.
+    """
+    return {"meaning": Meaning(text, header, french, term)}
+
+
+def meaning_of(column: dy.Column) -> Meaning | None:
+    """The meaning given to a schema's column, if one was given."""
+    found = (column.metadata or {}).get("meaning")
+    return found if isinstance(found, Meaning) else None
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """What every column of a source that its schema does not name holds.
+
+    For wide files whose headers are values (a year, a descriptor): all of them share one type.
+    """
+
+    dtype: pl.DataType | type[pl.DataType]
+    text: str
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """A publisher's file: where it lands, who publishes it and what its columns mean.
+
+    The staged and the bronze table follow from it without further code.
+
+    Attributes:
+        name: unique name; the staged table is ``staged/{name}``, the bronze one
+            ``bronze/{domain}/{name}``.
+        domain: the domain that it belongs to.
+        files: glob of the file under the landing folder; exactly one file may match.
+        schema: the columns to name and type in bronze, with the header of each.
+        origin: publication facts.
+        description: one sentence on what a row is.
+        encoding: of the text; anything but UTF-8 must be declared.
+        delimiter: between the cells of a record.
+        nulls: texts that mean "no value" besides the empty cell.
+        thousands: the separator that groups the digits of a number, if the publisher uses one.
+        remaining: the type of the columns that ``schema`` does not name; without it they are
+            unexpected: kept as text and reported.
+        renames: staged names for headers that the platform reserves, e.g. ``{"_layer": "layer"}``.
+    """
+
+    name: str
+    domain: str
+    files: str
+    schema: type[dy.Schema]
+    origin: Origin
+    description: str
+    owner: str
+    steward: str | None = None
+    encoding: str = "utf-8"
+    delimiter: str = ","
+    nulls: tuple[str, ...] = ()
+    thousands: str | None = None
+    remaining: Remaining | None = None
+    renames: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def staged_key(self) -> str:
+        """Key of the staged table."""
+        return f"staged/{self.name}"
+
+    @property
+    def key(self) -> str:
+        """Key of the bronze table, which is what other tables read."""
+        return f"bronze/{self.domain}/{self.name}"
+
+    @property
+    def layer(self) -> Layer:
+        """The layer that other tables read the source in."""
+        return "bronze"
+
+
+@dataclass(frozen=True)
+class Deduplicate:
+    """Keep, of the rows that share ``by``, the first by ``order``; record the others.
+
+    Rows that are equal in ``order`` too are told apart by their source record.
+    """
+
+    by: tuple[str, ...]
+    order: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """A foreign key: ``columns`` must be found among the primary keys of ``table``.
+
+    A row with a null in one of ``columns`` refers to nothing and passes. ``table`` is ``None``
+    where a table refers to itself.
+    """
+
+    columns: tuple[str, ...]
+    table: Table | None
+
+    @property
+    def rule(self) -> str:
+        """Name of the rule that a row breaks when nothing is found."""
+        return f"{'_'.join(self.columns)}_exists"
+
+
+def references(columns: str | Sequence[str], table: Table | None) -> Reference:
+    """A foreign key from ``columns`` to the primary key of ``table`` (``None``: to itself)."""
+    return Reference((columns,) if isinstance(columns, str) else tuple(columns), table)
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A silver or gold table: one function from LazyFrames to a LazyFrame, and one schema.
+
+    The function gets its inputs in the declared order, as positional arguments. It need not select
+    its final columns: the schema does.
+    """
+
+    name: str
+    layer: Layer
+    domain: str
+    function: TableFunction
+    schema: type[dy.Schema]
+    inputs: tuple[Source | Table, ...]
+    foreign_keys: tuple[Reference, ...]
+    deduplicate: Deduplicate | None
+    answers: tuple[str, ...]
+    owner: str
+    steward: str | None
+
+    @property
+    def key(self) -> str:
+        """The table's path under the data root, without its ending."""
+        folder = "gold" if self.layer == "gold" else f"{self.layer}/{self.domain}"
+        return f"{folder}/{self.name}"
+
+    @property
+    def description(self) -> str:
+        """What a row is: the docstring of the schema."""
+        return " ".join((self.schema.__doc__ or "").split())
+
+    @property
+    def parents(self) -> tuple[Table, ...]:
+        """The other tables that foreign keys point to, each once."""
+        return tuple(dict.fromkeys(fk.table for fk in self.foreign_keys if fk.table is not None))
+
+    @property
+    def upstream(self) -> tuple[Source | Table, ...]:
+        """Everything that must exist before this table: inputs, then parents, each once."""
+        return tuple(dict.fromkeys((*self.inputs, *self.parents)))
+
+
+class Domain:
+    """A family of sources and tables that one team answers for.
+
+    Declaring a source or a table with its methods adds it to the domain; discovery finds the
+    domain by looking through the modules of a package.
+    """
+
+    def __init__(self, name: str, *, title: str, owner: str, steward: str | None = None) -> None:
+        self.name = name
+        self.title = title
+        self.owner = owner
+        self.steward = steward
+        self.sources: list[Source] = []
+        self.tables: list[Table] = []
+
+    def source(
+        self,
+        name: str,
+        *,
+        files: str,
+        schema: type[dy.Schema],
+        origin: Origin,
+        nulls: Sequence[str] = (),
+        **options: Any,
+    ) -> Source:
+        """Declare a source; see :class:`Source` for what can be said of it."""
+        declared = Source(
+            name=name,
+            domain=self.name,
+            files=files,
+            schema=schema,
+            origin=origin,
+            description=" ".join((schema.__doc__ or "").split()),
+            owner=self.owner,
+            steward=self.steward,
+            nulls=tuple(nulls),
+            **options,
+        )
+        self.sources.append(declared)
+        return declared
+
+    def silver(
+        self,
+        *,
+        schema: type[dy.Schema],
+        inputs: Sequence[Source | Table],
+        name: str | None = None,
+        foreign_keys: Sequence[Reference] = (),
+        deduplicate: Deduplicate | None = None,
+    ) -> Callable[[TableFunction], Table]:
+        """Declare the decorated function as a silver table, named after it unless ``name`` is."""
+        return self._table("silver", schema, inputs, name, foreign_keys, deduplicate, ())
+
+    def gold(
+        self,
+        *,
+        schema: type[dy.Schema],
+        inputs: Sequence[Source | Table],
+        name: str | None = None,
+        foreign_keys: Sequence[Reference] = (),
+        answers: Sequence[str] = (),
+    ) -> Callable[[TableFunction], Table]:
+        """Declare the decorated function as a gold table; ``answers`` are business questions."""
+        return self._table("gold", schema, inputs, name, foreign_keys, None, answers)
+
+    def _table(
+        self,
+        layer: Layer,
+        schema: type[dy.Schema],
+        inputs: Sequence[Source | Table],
+        name: str | None,
+        foreign_keys: Sequence[Reference],
+        deduplicate: Deduplicate | None,
+        answers: Sequence[str],
+    ) -> Callable[[TableFunction], Table]:
+        def declare(function: TableFunction) -> Table:
+            declared = Table(
+                name=name or function.__name__,
+                layer=layer,
+                domain=self.name,
+                function=function,
+                schema=schema,
+                inputs=tuple(inputs),
+                foreign_keys=tuple(foreign_keys),
+                deduplicate=deduplicate,
+                answers=tuple(answers),
+                owner=self.owner,
+                steward=self.steward,
+            )
+            if not declared.inputs:
+                raise DeclarationError(f"{declared.key}: a table needs at least one input.")
+            self.tables.append(declared)
+            return declared
+
+        return declare

@@ -1,0 +1,77 @@
+"""Finds what the domains declare, and refuses declarations that contradict each other."""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from types import ModuleType
+
+from jobforge_dagster.medallion.declare import Domain, Source, Table
+from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.layers import check_source, check_table
+
+
+@dataclass(frozen=True)
+class Declarations:
+    """Everything that was found: sources and tables, in the order of their declaration."""
+
+    domains: tuple[Domain, ...]
+
+    @property
+    def sources(self) -> tuple[Source, ...]:
+        """All sources."""
+        return tuple(source for domain in self.domains for source in domain.sources)
+
+    @property
+    def tables(self) -> tuple[Table, ...]:
+        """All silver and gold tables."""
+        return tuple(table for domain in self.domains for table in domain.tables)
+
+
+def discover(packages: Iterable[str]) -> Declarations:
+    """Import every module of ``packages`` and collect the domains that they hold.
+
+    Raises:
+        DeclarationError: a declaration breaks a layer's contract, or two have one name.
+    """
+    domains: dict[int, Domain] = {}
+    for package in packages:
+        for module in _modules(package):
+            for value in vars(module).values():
+                if isinstance(value, Domain):
+                    domains[id(value)] = value
+    found = Declarations(tuple(sorted(domains.values(), key=lambda domain: domain.name)))
+    _check(found)
+    return found
+
+
+def _modules(package: str) -> Iterator[ModuleType]:
+    root = importlib.import_module(package)
+    yield root
+    for info in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
+        yield importlib.import_module(info.name)
+
+
+def _check(found: Declarations) -> None:
+    _refuse_repeats("domain", [domain.name for domain in found.domains])
+    _refuse_repeats("source", [source.name for source in found.sources])
+    for layer in ("silver", "gold"):
+        _refuse_repeats(
+            f"{layer} table", [table.name for table in found.tables if table.layer == layer]
+        )
+    for source in found.sources:
+        check_source(source)
+    for table in found.tables:
+        check_table(table)
+
+
+def _refuse_repeats(kind: str, names: list[str]) -> None:
+    repeated = sorted(name for name, count in Counter(names).items() if count > 1)
+    if repeated:
+        raise DeclarationError(
+            f"Each {kind} needs a name of its own, but these are declared twice: "
+            f"{', '.join(repeated)}. Rename one of each pair."
+        )

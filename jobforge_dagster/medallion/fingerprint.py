@@ -1,0 +1,170 @@
+"""Versions of code: what must change for a table to be made again.
+
+A table's version is made of the statements that its function and schema depend on (found by
+following names through the domain's modules), its declaration, and the platform's own code.
+Prose does not count: docstrings, comments, layout and descriptions may change freely.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import json
+import sys
+from collections.abc import Iterator
+from functools import cache
+from importlib.util import resolve_name
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import dataframely as dy
+import polars as pl
+
+from jobforge_dagster.medallion.declare import Domain, Source, Table, meaning_of
+
+_PROSE = frozenset({"metadata", "description", "answers", "origin", "owner", "steward", "title"})
+_PLATFORM = __name__.rpartition(".")[0]
+
+
+@cache
+def platform_version() -> str:
+    """Version of the platform's code and of the engine that it runs on."""
+    folder = Path(__file__).parent
+    trees = [ast.dump(_tree(path)) for path in sorted(folder.rglob("*.py"))]
+    return _digest([pl.__version__, dy.__version__, *trees])
+
+
+def table_version(table: Table) -> str:
+    """Version of a silver or gold table: its function, schema, declaration and the platform."""
+    parts = [platform_version(), table.key]
+    parts += [upstream.key for upstream in table.inputs]
+    parts += [
+        f"{fk.columns}>{fk.table.key if fk.table else table.key}" for fk in table.foreign_keys
+    ]
+    parts += [repr(table.deduplicate), _captured(table)]
+    name = table.function.__qualname__.split(".")[0]
+    schema = table.schema.__qualname__.split(".")[0]
+    statements = {
+        *_slice(table.function.__module__, name, set()),
+        *_slice(table.schema.__module__, schema, set()),
+    }
+    return _digest([*parts, *sorted(statements)])
+
+
+def source_version(source: Source) -> str:
+    """Version of a bronze table: its source's declaration, without the prose, and the platform."""
+    columns = []
+    for name, column in source.schema.columns().items():
+        said = meaning_of(column)
+        columns.append([name, (said.header if said else None) or name, str(column.dtype)])
+    declared = {
+        "key": source.key,
+        "columns": columns,
+        "nulls": source.nulls,
+        "thousands": source.thousands,
+        "remaining": str(source.remaining.dtype) if source.remaining else None,
+        "system": source.origin.system,
+    }
+    return _digest([platform_version(), json.dumps(declared, sort_keys=True)])
+
+
+def _captured(table: Table) -> str:
+    """Plain values that a function made by another function was made with."""
+    cells = table.function.__closure__ or ()
+    values = [cell.cell_contents for cell in cells] + list(table.function.__defaults__ or ())
+    return repr([value for value in values if isinstance(value, str | int | float | tuple | dict)])
+
+
+def _slice(module_name: str, name: str, seen: set[tuple[str, str]]) -> Iterator[str]:
+    """The statements that a name of a module depends on, normalised, each once."""
+    if (module_name, name) in seen:
+        return
+    seen.add((module_name, name))
+    module = sys.modules[module_name]
+    if isinstance(getattr(module, name, None), Source | Domain):
+        return  # inputs count by their content, domains not at all
+    index = _index(module)
+    for statement in index.get(name, ()):
+        if isinstance(statement, ast.Import | ast.ImportFrom):
+            yield from _imported(module, statement, name, seen)
+            continue
+        yield ast.dump(statement)
+        for used in sorted(_names(statement)):
+            other = getattr(module, used, None)
+            if isinstance(other, Table) and used != name:
+                continue
+            yield from _slice(module_name, used, seen)
+
+
+def _imported(
+    module: ModuleType,
+    statement: ast.Import | ast.ImportFrom,
+    name: str,
+    seen: set[tuple[str, str]],
+) -> Iterator[str]:
+    if isinstance(statement, ast.Import):
+        return  # a whole library: its version is the environment's
+    origin = "." * statement.level + (statement.module or "")
+    origin = resolve_name(origin, module.__package__) if statement.level else origin
+    ours = origin.split(".")[0] == module.__name__.split(".")[0]
+    if not ours or origin.startswith(_PLATFORM) or origin not in sys.modules:
+        return
+    for alias in statement.names:
+        if (alias.asname or alias.name) == name:
+            yield from _slice(origin, alias.name, seen)
+
+
+@cache
+def _index(module: ModuleType) -> dict[str, list[ast.stmt]]:
+    """The top-level statements of a module, by the names that they bind or act on."""
+    path = getattr(module, "__file__", None)
+    index: dict[str, list[ast.stmt]] = {}
+    for statement in _tree(Path(path)).body if path else []:
+        for name in _bound(statement):
+            index.setdefault(name, []).append(statement)
+    return index
+
+
+def _bound(statement: ast.stmt) -> set[str]:
+    if isinstance(statement, ast.FunctionDef | ast.ClassDef):
+        return {statement.name}
+    if isinstance(statement, ast.Import | ast.ImportFrom):
+        return {alias.asname or alias.name.split(".")[0] for alias in statement.names}
+    bound = {
+        node.id
+        for node in ast.walk(statement)
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
+    }
+    bound |= {node.name for node in ast.walk(statement) if isinstance(node, ast.FunctionDef)}
+    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+        bound |= _names(statement)  # a loop or a bare call may act on whatever it names
+    return bound
+
+
+def _names(statement: ast.AST) -> set[str]:
+    return {node.id for node in ast.walk(statement) if isinstance(node, ast.Name)}
+
+
+class _WithoutProse(ast.NodeTransformer):
+    def visit_Call(self, node: ast.Call) -> ast.AST:
+        self.generic_visit(node)
+        node.keywords = [word for word in node.keywords if word.arg not in _PROSE]
+        return node
+
+    def _without_docstring(self, node: Any) -> Any:
+        self.generic_visit(node)
+        if ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
+        return node
+
+    visit_FunctionDef = visit_ClassDef = visit_Module = _without_docstring  # noqa: N815
+
+
+def _tree(path: Path) -> ast.Module:
+    tree: ast.Module = _WithoutProse().visit(ast.parse(path.read_bytes()))
+    return tree
+
+
+def _digest(parts: list[str]) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -1,0 +1,51 @@
+"""From text to a type: strict about the text, silent about nothing.
+
+Text that does not read as the declared type becomes null here; bronze compares and sends its row
+to quarantine with the text.
+"""
+
+from __future__ import annotations
+
+import polars as pl
+
+_NUMBER = r"^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$"
+
+
+def can_cast(dtype: pl.DataType) -> bool:
+    """Whether text can be cast to a type."""
+    return dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Date, pl.Datetime)
+
+
+def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Expr:
+    """Cast text; null where it does not read as the type.
+
+    Args:
+        text: the delivered text, or null where there is no value.
+        dtype: the declared type. Numbers are ASCII digits with a point; dates and times ISO 8601;
+            booleans ``true`` and ``false``. Text stays as it is. Other types allow padding.
+        thousands: a separator that may group the digits of a number in threes.
+    """
+    if dtype == pl.String:
+        return text
+    bare = text.str.strip_chars()
+    if dtype == pl.Boolean:
+        folded = bare.str.to_lowercase()
+        return (
+            pl.when(folded == "true")
+            .then(pl.lit(value=True))
+            .when(folded == "false")
+            .then(pl.lit(value=False))
+        )
+    if dtype == pl.Date:
+        return bare.str.to_date("%Y-%m-%d", strict=False)
+    if dtype == pl.Datetime:
+        return bare.str.to_datetime(strict=False).cast(dtype, strict=False)
+    if thousands is not None:
+        mark = f"\\x{{{ord(thousands):x}}}"
+        grouped = bare.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d+)?$")
+        bare = (
+            pl.when(grouped).then(bare.str.replace_all(thousands, "", literal=True)).otherwise(bare)
+        )
+    # Polars reads "nan" and "inf" as floats; no publisher's figure is meant by them.
+    number = pl.when(bare.str.contains(_NUMBER)).then(bare)
+    return number.cast(dtype, strict=False)

@@ -1,0 +1,119 @@
+"""The contracts of the layers, as far as they are known when definitions load.
+
+===========  =======================================  =========================================
+layer        may                                      must not
+===========  =======================================  =========================================
+staged       add provenance columns, convert to       change, drop, reorder or retype a source
+             Parquet                                  value or column
+bronze       rename, cast, trim names, add            hold business logic: it is derived from
+             ``source_system``                        the declaration alone
+silver       deduplicate, validate, harmonise         aggregate; read anything but bronze and
+                                                      silver
+gold         dimensions, facts, bridges, derived      read staged, bronze or source files
+             fields, keys between them
+===========  =======================================  =========================================
+
+What a plan or the data must show is enforced where the layer is built: ``staged``, ``bronze`` and
+``table`` beside this module.
+"""
+
+from __future__ import annotations
+
+import dataframely as dy
+
+from jobforge_dagster.medallion.declare import Layer, Reference, Source, Table, meaning_of
+from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.layers.casting import can_cast
+from jobforge_dagster.medallion.layers.names import normal
+from jobforge_dagster.medallion.provenance import PROVENANCE
+
+MAY_READ: dict[Layer, frozenset[Layer]] = {
+    "silver": frozenset({"bronze", "silver"}),
+    "gold": frozenset({"silver", "gold"}),
+}
+"""From which layers a table's inputs may come."""
+
+
+def check_source(source: Source) -> None:
+    """Refuse a source that bronze cannot be derived from.
+
+    Raises:
+        DeclarationError: a reserved or repeated name, a type that text cannot be cast to, or no
+            description.
+    """
+    _check_schema(source.key, source.schema)
+    headers: dict[str, str] = {}
+    for name, column in source.schema.columns().items():
+        said = meaning_of(column)
+        header = normal((said.header if said else None) or name)
+        if header in headers:
+            raise DeclarationError(
+                f"{source.key}: columns {headers[header]} and {name} are both read from the "
+                f"header '{header}'."
+            )
+        headers[header] = name
+        if not can_cast(column.dtype):
+            raise DeclarationError(
+                f"{source.key}: bronze cannot make {column.dtype} of text (column {name}). "
+                f"Declare a text, number, boolean, date or time, and derive the rest in silver."
+            )
+
+
+def check_table(table: Table) -> None:
+    """Refuse a table whose inputs, keys or schema break the contract of its layer.
+
+    Raises:
+        DeclarationError: says which table, what is wrong and how to mend it.
+    """
+    _check_schema(table.key, table.schema)
+    allowed = MAY_READ[table.layer]
+    for upstream in table.inputs:
+        if upstream.layer not in allowed:
+            raise DeclarationError(
+                f"{table.key}: a {table.layer} table may read {' or '.join(sorted(allowed))}, "
+                f"not {upstream.key}. No table skips a layer: put the step between in "
+                f"{'silver' if table.layer == 'gold' else 'gold'}."
+            )
+    columns = table.schema.columns()
+    for reference in table.foreign_keys:
+        _check_reference(table, reference)
+    if table.deduplicate:
+        for name in table.deduplicate.by:
+            if name not in columns:
+                raise DeclarationError(f"{table.key}: deduplicates by {name}, which is no column.")
+
+
+def _check_schema(key: str, schema: type[dy.Schema]) -> None:
+    if not (schema.__doc__ or "").strip():
+        raise DeclarationError(f"{key}: say what a row is in the docstring of {schema.__name__}.")
+    for name in schema.column_names():
+        if name in PROVENANCE or name.startswith("__"):
+            raise DeclarationError(
+                f"{key}: the column name {name} is reserved for the platform. Give the column "
+                f"another name; if the publisher's header is called that, declare "
+                f'renames={{"{name}": "{name.lstrip("_")}"}} in the source.'
+            )
+
+
+def _check_reference(table: Table, reference: Reference) -> None:
+    parent = reference.table or table
+    if parent.layer != table.layer:
+        raise DeclarationError(
+            f"{table.key}: a foreign key points within a layer, not to {parent.key}."
+        )
+    target = parent.schema.primary_key()
+    if len(target) != len(reference.columns):
+        raise DeclarationError(
+            f"{table.key}: the foreign key ({', '.join(reference.columns)}) does not fit the "
+            f"primary key of {parent.key} ({', '.join(target) or 'none'})."
+        )
+    for name, parent_name in zip(reference.columns, target, strict=True):
+        own = table.schema.columns().get(name)
+        if own is None:
+            raise DeclarationError(f"{table.key}: the foreign key {name} is no column.")
+        other = parent.schema.columns()[parent_name]
+        if own.dtype != other.dtype:
+            raise DeclarationError(
+                f"{table.key}: {name} is {own.dtype}, but {parent.key}.{parent_name} is "
+                f"{other.dtype}."
+            )

@@ -1,0 +1,105 @@
+"""Looks into a query plan for what silver must not do.
+
+Polars shows its resolved plan through ``NodeTraverser``, which is private; its version is pinned
+here so that another Polars says so instead of letting a contract lapse.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from jobforge_dagster.medallion.errors import ContractError
+
+PLAN_VERSION = (16, 0)
+"""Version of the plan's shape that this module knows (Polars 2.1)."""
+
+_WITHIN_ONE_ROW = frozenset({"list.eval", "array.eval"})
+"""What the traverser does not show, but cannot reach beyond its row."""
+
+
+def refuse_aggregation(key: str, frame: pl.LazyFrame) -> None:
+    """Refuse a plan that makes one row or value out of many.
+
+    Windows that number or compare rows (rank, cumulative count, shift) are no aggregation.
+
+    Raises:
+        ContractError: the plan groups, aggregates, drops duplicates, or cannot be looked into.
+    """
+    nodes = frame._ldf.visit()
+    if nodes.version() != PLAN_VERSION:
+        raise ContractError(
+            f"{key}: this Polars has plans of version {nodes.version()}; the silver contract is "
+            f"checked on {PLAN_VERSION}. Install the locked versions (uv sync)."
+        )
+    _look(key, nodes)
+
+
+def _look(key: str, nodes: Any) -> None:
+    try:
+        kind = type(nodes.view_current_node()).__name__
+        if kind == "GroupBy":
+            raise _aggregates(key, "it groups rows")
+        if kind == "Distinct":
+            raise ContractError(
+                f"{key}: silver drops duplicates by declaration, so that they are recorded. "
+                f"Declare deduplicate=Deduplicate(by=..., order=...) instead of unique()."
+            )
+    except NotImplementedError as error:
+        raise _opaque(key, error) from error
+    for expression in nodes.get_exprs():
+        _look_into(key, nodes, expression.node)
+    here = nodes.get_node()
+    for child in nodes.get_inputs():
+        nodes.set_node(child)
+        _look(key, nodes)
+    nodes.set_node(here)
+
+
+def _look_into(key: str, nodes: Any, expression: int) -> None:
+    try:
+        node = nodes.view_expression(expression)
+    except NotImplementedError as error:
+        if str(error) in _WITHIN_ONE_ROW:
+            return
+        raise _opaque(key, error) from error
+    kind = type(node).__name__
+    if kind in {"Agg", "Len"}:
+        raise _aggregates(key, f"it uses {getattr(node, 'name', None) or 'len'}()")
+    for child in _children(node, kind):
+        _look_into(key, nodes, child)
+
+
+def _children(node: Any, kind: str) -> list[int]:
+    if kind in {"Column", "Literal"}:
+        return []
+    if kind == "Window":
+        return [node.function]
+    if kind == "BinaryExpr":
+        return [node.left, node.right]
+    if kind == "Ternary":
+        return [node.predicate, node.truthy, node.falsy]
+    if kind == "Function":
+        return list(node.input)
+    if kind == "Filter":
+        return [node.input, node.by]
+    if kind == "SortBy":
+        return [node.expr, *node.by]
+    if kind == "Gather":
+        return [node.expr, node.idx]
+    return [node.expr] if hasattr(node, "expr") else []
+
+
+def _opaque(key: str, error: NotImplementedError) -> ContractError:
+    return ContractError(
+        f"{key}: the plan holds what cannot be looked into ({error}), so it cannot be shown that "
+        f"silver does not aggregate. Write it with Polars expressions instead of Python functions."
+    )
+
+
+def _aggregates(key: str, how: str) -> ContractError:
+    return ContractError(
+        f"{key}: a silver table must not aggregate, and its plan shows that {how}. Keep the rows "
+        f"in silver and aggregate in gold."
+    )

@@ -1,0 +1,94 @@
+"""Parquet tables: how they are written, and the facts that a written file tells about itself.
+
+What made a table travels in the footer's key-value metadata under ``jobforge``, so that the one
+rename that publishes the data publishes its story too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+FOOTER = "jobforge"
+
+
+@dataclass(frozen=True)
+class FileFacts:
+    """What a Parquet file says of itself, read from its footer alone.
+
+    Attributes:
+        rows: number of rows.
+        size: in bytes.
+        columns: name and Polars type of each column, in order.
+        nulls: number of nulls of each column that is not nested.
+    """
+
+    rows: int
+    size: int
+    columns: dict[str, str]
+    nulls: dict[str, int]
+
+
+def sink(frame: pl.LazyFrame, path: Path, story: Mapping[str, Any]) -> pl.LazyFrame:
+    """Plan the writing of a frame; nothing happens until the result is collected."""
+    return frame.sink_parquet(
+        path,
+        compression="zstd",
+        statistics=True,
+        metadata={FOOTER: json.dumps(story, sort_keys=True)},
+        lazy=True,
+    )
+
+
+def run(*sinks: pl.LazyFrame) -> None:
+    """Execute planned writes in one streaming pass; what they share is computed once."""
+    pl.collect_all(sinks, engine="streaming")
+
+
+def scan(path: Path) -> pl.LazyFrame:
+    """Read a table lazily. The path is taken as it is: no globs, no hive columns."""
+    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+
+
+def story_of(path: Path) -> dict[str, Any]:
+    """What was written into the footer; empty where there is no such table, or not of ours."""
+    try:
+        text = pl.read_parquet_metadata(path).get(FOOTER)
+        story = json.loads(text) if text else {}
+    except (OSError, pl.exceptions.PolarsError, ValueError):
+        return {}
+    return story if isinstance(story, dict) else {}
+
+
+def facts_of(path: Path) -> FileFacts:
+    """Rows, size, columns and null counts of a Parquet file, from its footer."""
+    import pyarrow.parquet as pq
+
+    footer = pq.read_metadata(path)
+    nulls: dict[str, int] = {}
+    for group in range(footer.num_row_groups):
+        for place in range(footer.num_columns):
+            column = footer.row_group(group).column(place)
+            statistics = column.statistics
+            if statistics is not None and statistics.has_null_count:
+                name = column.path_in_schema
+                nulls[name] = nulls.get(name, 0) + statistics.null_count
+    columns = {name: str(dtype) for name, dtype in pl.read_parquet_schema(path).items()}
+    return FileFacts(
+        rows=footer.num_rows,
+        size=path.stat().st_size,
+        columns=columns,
+        nulls={name: nulls[name] for name in columns if name in nulls},
+    )
+
+
+def sha256_of(path: Path) -> str:
+    """Hash of a file's bytes."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,50 @@
+"""The data root: one folder that holds the landing files, the layers and everything known."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+VARIABLE = "JOBFORGE_DATA_ROOT"
+"""Environment variable that moves the data root; without it, ``data`` below the working folder."""
+
+
+@dataclass(frozen=True)
+class DataRoot:
+    """Paths below one folder. Makes no folder and reads nothing."""
+
+    path: Path
+
+    @classmethod
+    def from_environment(cls) -> DataRoot:
+        """The data root that the environment names."""
+        return cls(Path(os.environ.get(VARIABLE) or "data"))
+
+    @property
+    def landing(self) -> Path:
+        """Where publishers' files are dropped."""
+        return self.path / "source"
+
+    @property
+    def staged(self) -> Path:
+        """Where deliveries are kept for ever."""
+        return self.path / "staged"
+
+    @property
+    def manifests(self) -> Path:
+        """Where each delivery's manifest lies."""
+        return self.staged / "_manifests"
+
+    def table(self, key: str) -> Path:
+        """The Parquet file of a bronze, silver or gold table, by its key."""
+        return self.path / f"{key}.parquet"
+
+    def quarantine(self, layer: str, table: str, run_id: str, at: datetime) -> Path:
+        """The file of the rows that one run refused on their way into one table."""
+        return self.path / "quarantine" / layer / f"{at:%Y-%m-%d}" / f"{table}-{run_id[:8]}.parquet"
+
+    def relative(self, path: Path) -> str:
+        """A path below the root, relative and POSIX: the only form that is ever stored."""
+        return path.relative_to(self.path).as_posix()

@@ -1,0 +1,1 @@
+"""How Dagster runs it. With ``definitions.py`` the only place that imports Dagster."""

@@ -1,0 +1,42 @@
+"""Builds the definitions that Dagster loads, from whatever the domains declare."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import dagster as dg
+
+from jobforge_dagster.medallion.discovery import discover
+from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.assets import bronze_asset, staged_asset, table_asset
+from jobforge_dagster.orchestration.executor import jobforge_executor
+from jobforge_dagster.orchestration.io_manager import MedallionIOManager
+from jobforge_dagster.orchestration.logs import configure_logs
+
+DOMAINS = "jobforge_dagster.domains"
+
+
+def build_definitions(
+    packages: Sequence[str] = (DOMAINS,), root: DataRoot | None = None
+) -> dg.Definitions:
+    """The whole graph: staged and bronze for every source, silver and gold as declared.
+
+    Args:
+        packages: where to look for domains.
+        root: the data root; by default the one that the environment names.
+
+    Raises:
+        DeclarationError: a declaration breaks a contract.
+    """
+    configure_logs()
+    root = root or DataRoot.from_environment()
+    declared = discover(packages)
+    return dg.Definitions(
+        assets=[
+            *(staged_asset(source, root) for source in declared.sources),
+            *(bronze_asset(source, root) for source in declared.sources),
+            *(table_asset(table, root) for table in declared.tables),
+        ],
+        resources={"medallion": MedallionIOManager(data_root=root.path.as_posix())},
+        executor=jobforge_executor,
+    )

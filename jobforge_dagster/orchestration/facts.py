@@ -1,0 +1,163 @@
+"""What a materialization tells: facts about the written file, in Dagster's own metadata keys."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import dagster as dg
+import dataframely as dy
+
+from jobforge_dagster.medallion.declare import Source, Table, meaning_of
+from jobforge_dagster.medallion.provenance import PROVENANCE
+from jobforge_dagster.medallion.storage.deliveries import Manifest
+from jobforge_dagster.medallion.storage.publish import Promotion, Published
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+_PROVENANCE_MEANING = {
+    "_source_file": "The delivered file(s) that the row was made from, below the landing folder.",
+    "_ingested_at": "When the row entered this layer (UTC).",
+    "_batch_id": "The delivery or deliveries that the row came with.",
+    "_layer": "This layer.",
+    "_source_row": "Number of the record in the first file named, below its header.",
+}
+
+
+def declared_columns(schema: type[dy.Schema], *, keys: bool) -> dg.TableSchema:
+    """Column schema of a declaration, with meanings, for the UI before the first run."""
+    return _with_provenance(
+        [
+            dg.TableColumn(
+                name=name,
+                type=str(column.dtype),
+                description=_meaning(column),
+                constraints=dg.TableColumnConstraints(
+                    nullable=column.nullable,
+                    other=["primary key"] if keys and column.primary_key else [],
+                ),
+            )
+            for name, column in schema.columns().items()
+        ]
+    )
+
+
+def staged_columns(header: tuple[str, ...]) -> dg.TableSchema:
+    """Column schema of a staged delivery: every header is text."""
+    return _with_provenance([dg.TableColumn(name=name, type="String") for name in header])
+
+
+def _with_provenance(columns: list[dg.TableColumn]) -> dg.TableSchema:
+    provenance = [
+        dg.TableColumn(name=name, type=str(dtype), description=_PROVENANCE_MEANING[name])
+        for name, dtype in PROVENANCE.items()
+    ]
+    return dg.TableSchema(columns=[*columns, *provenance])
+
+
+def _meaning(column: dy.Column) -> str | None:
+    said = meaning_of(column)
+    return said.text if said else column.description
+
+
+def table_metadata(
+    root: DataRoot, promotion: Promotion, published: Published, declared: Any
+) -> dict[str, Any]:
+    """Metadata of a published bronze, silver or gold table."""
+    facts, story = published.facts, published.story
+    metadata: dict[str, Any] = {
+        "dagster/row_count": facts.rows,
+        "dagster/column_schema": _measured_columns(facts.columns, declared),
+        "dagster/uri": root.relative(root.table(promotion.key)),
+        "state": "unchanged" if published.unchanged else "published",
+        "bytes": facts.size,
+        "columns": len(facts.columns),
+        "null_counts": dg.MetadataValue.json(facts.nulls),
+        "rejected": published.fates.get("rejected", 0),
+        "deduplicated": published.fates.get("deduplicated", 0),
+        "rows_in": dg.MetadataValue.json(story["rows_in"]),
+        "batches": dg.MetadataValue.json(story["batches"]),
+        "fingerprint": story["fingerprint"],
+        "written_at": story["written_at"],
+        "written_by_run": story["run_id"],
+    }
+    if published.sha256:
+        metadata["sha256"] = published.sha256
+    if published.quarantine_file:
+        metadata["quarantine_file"] = published.quarantine_file
+    return metadata
+
+
+def _measured_columns(columns: Mapping[str, str], declared: Any) -> dg.TableSchema:
+    """The written columns, with what was declared of each."""
+    schema = getattr(declared, "schema", declared)
+    known = (
+        {column.name: column for column in schema.columns}
+        if isinstance(schema, dg.TableSchema)
+        else {}
+    )
+    return dg.TableSchema(
+        columns=[
+            known.get(name) or dg.TableColumn(name=name, type=dtype)
+            for name, dtype in columns.items()
+        ]
+    )
+
+
+def delivery_metadata(manifest: Manifest, *, new: bool) -> dict[str, Any]:
+    """Metadata of a staged delivery."""
+    metadata: dict[str, Any] = {
+        "dagster/row_count": manifest.rows,
+        "dagster/column_schema": staged_columns(manifest.header),
+        "dagster/uri": manifest.staged_file,
+        "state": "published" if new else "unchanged",
+        "batch_id": manifest.batch_id,
+        "source_file": manifest.file,
+        "sha256": manifest.sha256,
+        "bytes": manifest.size,
+        "encoding": manifest.encoding,
+        "byte_order_mark": manifest.bom,
+        "line_ending": manifest.line_ending,
+        "reader": manifest.reader,
+        "records": manifest.records,
+        "malformed": manifest.malformed,
+        "blank": len(manifest.blank),
+        "received_at": manifest.received_at.isoformat(),
+    }
+    if manifest.quarantine_file:
+        metadata["quarantine_file"] = manifest.quarantine_file
+    return metadata
+
+
+def source_metadata(source: Source) -> dict[str, Any]:
+    """Publication facts of a source, for the asset's definition; unknown facts are left out."""
+    origin = source.origin
+    facts = {
+        "publisher": origin.publisher,
+        "source_system": origin.system,
+        "licence": origin.licence.name,
+        "dataset": origin.dataset,
+        "published": origin.published.isoformat() if origin.published else None,
+        "expected_file": f"source/{source.files}",
+    }
+    metadata: dict[str, Any] = {name: fact for name, fact in facts.items() if fact}
+    if origin.licence.url:
+        metadata["licence_url"] = dg.MetadataValue.url(origin.licence.url)
+    return metadata
+
+
+def table_definition_metadata(table: Table) -> dict[str, Any]:
+    """What is declared of a silver or gold table, for the asset's definition."""
+    metadata: dict[str, Any] = {
+        "dagster/column_schema": declared_columns(table.schema, keys=True),
+        "dagster/table_name": f"{table.layer}.{table.name}",
+    }
+    if table.answers:
+        metadata["answers"] = dg.MetadataValue.md("\n".join(f"- {q}" for q in table.answers))
+    if table.foreign_keys:
+        metadata["foreign_keys"] = dg.MetadataValue.json(
+            {
+                ", ".join(fk.columns): fk.table.key if fk.table else table.key
+                for fk in table.foreign_keys
+            }
+        )
+    return metadata

@@ -1,0 +1,67 @@
+"""The IO manager: the path from the key, the atomic write, and the facts about what was written.
+
+It takes :class:`Promotion` and publishes it; it gives LazyFrames with the trace of each row and
+without the clock. What is missing is an error that names the table and the command that makes it.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import dagster as dg
+import polars as pl
+import structlog
+
+from jobforge_dagster.medallion.errors import JobForgeError, MissingTableError
+from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER
+from jobforge_dagster.medallion.storage import parquet
+from jobforge_dagster.medallion.storage.publish import Promotion, Published, now, publish
+from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.facts import table_metadata
+from jobforge_dagster.orchestration.failures import failure
+
+log = structlog.get_logger()
+
+
+class MedallionIOManager(dg.ConfigurableIOManager):
+    """Publishes promotions below a data root, and scans the tables there."""
+
+    data_root: str
+
+    @property
+    def root(self) -> DataRoot:
+        """The data root."""
+        return DataRoot(Path(self.data_root))
+
+    def handle_output(self, context: dg.OutputContext, obj: Promotion) -> None:
+        """Publish a table and report the facts."""
+        try:
+            published = publish(self.root, obj, run_id=context.run_id, at=now())
+        except JobForgeError as error:
+            raise failure(error) from error
+        metadata = context.definition_metadata or {}
+        context.add_output_metadata(
+            table_metadata(self.root, obj, published, metadata.get("dagster/column_schema"))
+        )
+        _tell(obj, published)
+
+    def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
+        """Scan a table."""
+        key = "/".join(context.asset_key.path)
+        path = self.root.table(key)
+        if not path.exists():
+            error = MissingTableError(
+                f"{key} is not there yet ({self.root.relative(path)} below the data root). Make "
+                f"it, with what it needs, by: dagster asset materialize --select '+key:\"{key}\"'"
+            )
+            raise failure(error)
+        return parquet.scan(path).drop(INGESTED_AT, LAYER)
+
+
+def _tell(promotion: Promotion, published: Published) -> None:
+    log.info(
+        "unchanged" if published.unchanged else "published",
+        table=promotion.key,
+        rows=published.facts.rows,
+        **published.fates,
+    )
