@@ -9,7 +9,6 @@ from typing import Any, cast
 
 import dagster as dg
 import polars as pl
-import structlog
 
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.errors import JobForgeError, MissingTableError
@@ -32,8 +31,7 @@ from jobforge_dagster.orchestration.facts import (
     table_definition_metadata,
 )
 from jobforge_dagster.orchestration.failures import failure
-
-log = structlog.get_logger()
+from jobforge_dagster.orchestration.logs import tell
 
 
 def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
@@ -56,11 +54,11 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
             raise failure(error) from error
         if staging is None:
             wanted = expected(source)
-            log.warning("absent", table=source.staged_key, expected_file=wanted)
+            tell("absent", table=source.staged_key, expected_file=wanted)
             yield dg.AssetObservation(asset_key=spec.key, metadata={ABSENT: wanted})
             return
         manifest = staging.manifest
-        log.info(
+        tell(
             "published" if staging.new else "unchanged",
             table=source.staged_key,
             rows=manifest.rows,

@@ -11,7 +11,6 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.assets import bronze_asset, staged_asset, table_asset
 from jobforge_dagster.orchestration.executor import jobforge_executor
 from jobforge_dagster.orchestration.io_manager import MedallionIOManager
-from jobforge_dagster.orchestration.logs import configure_logs
 
 DOMAINS = "jobforge_dagster.domains"
 
@@ -28,7 +27,6 @@ def build_definitions(
     Raises:
         DeclarationError: a declaration breaks a contract.
     """
-    configure_logs()
     root = root or DataRoot.from_environment()
     declared = discover(packages)
     return dg.Definitions(

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import dagster as dg
 import polars as pl
-import structlog
 
 from jobforge_dagster.medallion.errors import JobForgeError, MissingTableError
 from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER
@@ -19,8 +18,7 @@ from jobforge_dagster.medallion.storage.publish import Promotion, Published, now
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.facts import table_metadata
 from jobforge_dagster.orchestration.failures import failure
-
-log = structlog.get_logger()
+from jobforge_dagster.orchestration.logs import tell
 
 
 class MedallionIOManager(dg.ConfigurableIOManager):
@@ -43,7 +41,7 @@ class MedallionIOManager(dg.ConfigurableIOManager):
         context.add_output_metadata(
             table_metadata(self.root, obj, published, metadata.get("dagster/column_schema"))
         )
-        _tell(obj, published)
+        _report(obj, published)
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Scan a table."""
@@ -58,8 +56,8 @@ class MedallionIOManager(dg.ConfigurableIOManager):
         return parquet.scan(path).drop(INGESTED_AT, LAYER)
 
 
-def _tell(promotion: Promotion, published: Published) -> None:
-    log.info(
+def _report(promotion: Promotion, published: Published) -> None:
+    tell(
         "unchanged" if published.unchanged else "published",
         table=promotion.key,
         rows=published.facts.rows,

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import sys
+from functools import cache
+from typing import Any
 
-import structlog
+
+def tell(event: str, **facts: Any) -> None:
+    """Write one log line to standard error: a JSON object, or text where that is a terminal."""
+    _logger().info(event, **facts)
 
 
-def configure_logs() -> None:
-    """Send log lines to standard error: one JSON object a line, or text on a terminal."""
-    renderer: structlog.typing.Processor = (
+@cache
+def _logger() -> Any:
+    # Imported at the first line that is told: it costs as much as a tenth of importing Dagster.
+    import structlog
+
+    renderer: Any = (
         structlog.dev.ConsoleRenderer()
         if sys.stderr.isatty()
         else structlog.processors.JSONRenderer(sort_keys=True)
     )
-    structlog.configure(
+    return structlog.wrap_logger(
+        structlog.PrintLogger(sys.stderr),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
             renderer,
         ],
-        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
-        cache_logger_on_first_use=False,
     )
