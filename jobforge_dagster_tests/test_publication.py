@@ -1,0 +1,222 @@
+"""A table is made again when, and only when, what it depends on changed; and never half."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+import polars as pl
+import pyarrow.parquet as pq
+import pytest
+
+from jobforge_dagster.medallion.storage import atomic, parquet
+from jobforge_dagster_tests.conftest import Domains, Lake
+from jobforge_dagster_tests.shop import ORDERS, SHOP
+
+FILE = "shop/orders.csv"
+ALL = ["bronze/shop/orders", "gold/dim_customer", "silver/shop/order", "staged/orders"]
+
+
+@pytest.fixture
+def shop(domains: Domains) -> Lake:
+    lake = domains(shop=SHOP)
+    lake.drop(FILE, ORDERS)
+    assert lake.run().success
+    return lake
+
+
+def _published(lake: Lake) -> list[str]:
+    run = lake.run()
+    assert run.success, run.failures
+    assert sorted(run.states()) == ALL
+    return sorted(key for key, state in run.states().items() if state == "published")
+
+
+def test_a_second_run_changes_no_byte_and_no_time(shop: Lake) -> None:
+    before = shop.files()
+
+    assert _published(shop) == []
+
+    assert shop.files() == before
+
+
+def test_a_touched_file_with_the_same_content_changes_nothing(shop: Lake) -> None:
+    before = shop.files()
+    os.utime(shop.root.landing / FILE, (1, 1))
+
+    assert _published(shop) == []
+
+    assert shop.files() == before
+
+
+def test_a_changed_input_rebuilds_what_follows(shop: Lake) -> None:
+    shop.drop(FILE, ORDERS + "004,Cy,5\n")
+
+    assert _published(shop) == ALL
+
+    assert shop.table("gold/dim_customer").height == 3
+    assert len(shop.manifests("orders")) == 2
+
+
+def test_a_former_content_that_comes_again_stands_again(shop: Lake) -> None:
+    shop.drop(FILE, ORDERS + "004,Cy,5\n")
+    shop.run()
+    shop.drop(FILE, ORDERS)
+
+    assert _published(shop) == [key for key in ALL if key != "staged/orders"]
+
+    assert shop.table("gold/dim_customer").height == 2
+    assert len(shop.manifests("orders")) == 2
+    assert _published(shop) == []
+
+
+def test_a_source_that_left_the_landing_folder_stands_as_delivered(shop: Lake) -> None:
+    (shop.root.landing / FILE).unlink()
+
+    assert _published(shop) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rebuilt"),
+    [
+        pytest.param(
+            "pl.col(\"amount\").sum()",
+            "pl.col(\"amount\").max()",
+            ["gold/dim_customer"],
+            id="the function of a gold table",
+        ),
+        pytest.param(
+            "customer = dy.String(primary_key=True, ",
+            "customer = dy.String(primary_key=True, min_length=2, ",
+            ["gold/dim_customer"],
+            id="the schema of a gold table",
+        ),
+        pytest.param(
+            "str.strip_chars()",
+            "str.strip_chars().str.to_uppercase()",
+            ["gold/dim_customer", "silver/shop/order"],
+            id="the function of a silver table",
+        ),
+        pytest.param(
+            'header="Customer"))',
+            'header="customer"))',
+            ["bronze/shop/orders", "gold/dim_customer", "silver/shop/order"],
+            id="the declaration of a source",
+        ),
+        pytest.param(
+            "origin=ORIGIN)",
+            'origin=ORIGIN, nulls=["-"])',
+            ["bronze/shop/orders", "gold/dim_customer", "silver/shop/order"],
+            id="what counts as no value",
+        ),
+        pytest.param("Cents, in all.", "Total, in cents.", [], id="prose"),
+        pytest.param('"""One customer."""', '"""One buyer."""', [], id="a docstring"),
+        pytest.param("SHOP = Domain", "# A comment.\nSHOP = Domain", [], id="a comment"),
+    ],
+)
+def test_a_changed_declaration_rebuilds_its_table_and_what_follows(
+    shop: Lake, domains: Domains, old: str, new: str, rebuilt: list[str]
+) -> None:
+    assert old in SHOP
+    domains(shop=SHOP.replace(old, new))
+
+    assert _published(shop) == rebuilt
+
+
+def test_a_changed_helper_or_constant_rebuilds_what_uses_it(domains: Domains) -> None:
+    helper = "def name(column):\n    return column.str.strip_chars() + SUFFIX\n\nSUFFIX = '!'\n"
+    using = SHOP.replace('pl.col("customer").str.strip_chars()', 'name(pl.col("customer"))')
+    package = domains(shop="", names=helper).packages[0]
+    using = using.replace("SHOP = Domain", f"from {package}.names import name\n\nSHOP = Domain")
+    lake = domains(shop=using)
+    lake.drop(FILE, ORDERS)
+    assert lake.run().success
+
+    domains(names=helper.replace("'!'", "'?'"))
+
+    assert _published(lake) == ["gold/dim_customer", "silver/shop/order"]
+    assert lake.table("gold/dim_customer")["customer"].to_list() == ["Ann?", "Bob?"]
+
+
+def test_a_damaged_table_is_made_again(shop: Lake) -> None:
+    shop.root.table("silver/shop/order").write_bytes(b"not a table")
+
+    assert "silver/shop/order" in _published(shop)
+
+
+def test_a_write_that_fails_half_way_leaves_the_previous_table(
+    shop: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.drop(FILE, ORDERS + "004,Cy,5\n")
+    shop.run("staged/orders")
+    before = shop.files()
+
+    def fail(*sinks: pl.LazyFrame) -> None:
+        pl.collect_all(sinks, engine="streaming")
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(parquet, "run", fail)
+        run = shop.run("bronze/shop/orders")
+        assert "No space left on device" in run.only_failure()
+
+    assert shop.files() == before
+
+
+def test_a_crash_before_the_rename_leaves_the_previous_table(
+    shop: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.drop(FILE, ORDERS + "004,Cy,5\n")
+    before = shop.table("silver/shop/order")
+
+    def power_cut(path: object) -> None:
+        raise SystemError(f"power cut before {path} was safe")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(atomic, "sync", power_cut)
+        assert not shop.run().success
+    assert shop.table("silver/shop/order").equals(before)
+    assert not list(shop.path.rglob("*.tmp"))
+    assert not shop.manifests("orders")[1:]
+
+    assert "gold/dim_customer" in _published(shop)
+    assert shop.table("gold/dim_customer").height == 3
+
+
+def test_a_table_is_zstd_sorted_by_key_with_statistics_and_its_story(shop: Lake) -> None:
+    shop.drop(FILE, "Order No,Customer,Amount\n2,Bob,1\n10,Ann,3\n1,Cy,2\n")
+    run = shop.run()
+    path = shop.root.table("silver/shop/order")
+
+    column = pq.read_metadata(path).row_group(0).column(0)
+    assert column.compression == "ZSTD"
+    assert (column.statistics.min, column.statistics.max) == ("1", "2")
+    assert shop.table("silver/shop/order")["order_id"].to_list() == ["1", "10", "2"]
+    story = parquet.story_of(path)
+    assert story["batches"] == [shop.manifests("orders")[-1]["batch_id"]]
+    facts = run.metadata["silver/shop/order"]
+    assert story["fingerprint"] == facts["fingerprint"]
+    assert facts["sha256"] == parquet.sha256_of(path)
+    assert facts["dagster/row_count"] == 3
+    assert facts["rows_in"] == {"bronze/shop/orders": 3}
+
+
+def test_versions_of_code_are_the_same_in_every_process() -> None:
+    script = (
+        "from jobforge_dagster.medallion.discovery import discover\n"
+        "from jobforge_dagster.medallion.fingerprint import *\n"
+        "found = discover(['jobforge_dagster.domains'])\n"
+        "print([table_version(t) for t in found.tables], [source_version(s) for s in found.sources])"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+    assert len(told) == 1
