@@ -54,7 +54,9 @@ def _content(content: str | bytes) -> Callable[[Path], None]:
     [
         pytest.param(_content(b""), ["shop/orders.csv is empty (0 bytes)"], id="empty"),
         pytest.param(
-            _content("Order No,Customer,Amount\n"), ["has a header but no records"], id="header-only"
+            _content("Order No,Customer,Amount\n"),
+            ["has a header but no records"],
+            id="header-only",
         ),
         pytest.param(
             _content(b"\x89PNG\r\n\x1a\n\x00\x00"),

@@ -81,8 +81,8 @@ def test_a_source_that_left_the_landing_folder_stands_as_delivered(shop: Lake) -
     ("old", "new", "rebuilt"),
     [
         pytest.param(
-            "pl.col(\"amount\").sum()",
-            "pl.col(\"amount\").max()",
+            'pl.col("amount").sum()',
+            'pl.col("amount").max()',
             ["gold/dim_customer"],
             id="the function of a gold table",
         ),
@@ -207,7 +207,8 @@ def test_versions_of_code_are_the_same_in_every_process() -> None:
         "from jobforge_dagster.medallion.discovery import discover\n"
         "from jobforge_dagster.medallion.fingerprint import *\n"
         "found = discover(['jobforge_dagster.domains'])\n"
-        "print([table_version(t) for t in found.tables], [source_version(s) for s in found.sources])"
+        "print([table_version(table) for table in found.tables])\n"
+        "print([source_version(source) for source in found.sources])"
     )
     told = {
         subprocess.run(

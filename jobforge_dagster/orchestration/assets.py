@@ -51,7 +51,7 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         try:
             staging = stage(root, source, run_id=context.run_id, at=now())
         except JobForgeError as error:
-            raise failure(error) from error
+            raise failure(error) from None
         if staging is None:
             wanted = expected(source)
             tell("absent", table=source.staged_key, expected_file=wanted)
@@ -92,7 +92,7 @@ def bronze_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         try:
             promotion, extra = _promote_source(root, source)
         except JobForgeError as error:
-            raise failure(error) from error
+            raise failure(error) from None
         if extra:
             context.log.warning(
                 f"{source.key}: {', '.join(extra)} not declared; kept as text. Declare what "

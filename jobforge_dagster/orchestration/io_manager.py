@@ -36,7 +36,7 @@ class MedallionIOManager(dg.ConfigurableIOManager):
         try:
             published = publish(self.root, obj, run_id=context.run_id, at=now())
         except JobForgeError as error:
-            raise failure(error) from error
+            raise failure(error) from None
         metadata = context.definition_metadata or {}
         context.add_output_metadata(
             table_metadata(self.root, obj, published, metadata.get("dagster/column_schema"))

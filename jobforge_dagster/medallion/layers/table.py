@@ -41,9 +41,10 @@ def build(table: Table, upstream: Mapping[str, pl.LazyFrame]) -> Judged:
             f"{table.key}: the function returned {type(made).__name__}, not a LazyFrame. Leave "
             f"out collect(): the platform decides when to compute."
         )
+    present = _resolved(table, made)
     if table.layer == "silver":
         refuse_aggregation(table.key, made)
-    frame = _shaped(table, made)
+    frame = _shaped(table, made, present)
     refused = []
     if table.deduplicate:
         first = deduplicate(frame, table.key, table.deduplicate)
@@ -63,13 +64,16 @@ def build(table: Table, upstream: Mapping[str, pl.LazyFrame]) -> Judged:
     return Judged(accepted, pl.concat(refused))
 
 
-def _shaped(table: Table, made: pl.LazyFrame) -> pl.LazyFrame:
+def _resolved(table: Table, made: pl.LazyFrame) -> pl.Schema:
     try:
-        present = made.collect_schema()
+        return made.collect_schema()
     except pl.exceptions.PolarsError as error:
         raise ContractError(
             f"{table.key}: the function does not fit its inputs: {error}"
         ) from error
+
+
+def _shaped(table: Table, made: pl.LazyFrame, present: pl.Schema) -> pl.LazyFrame:
     lost = [name for name in TRACE if present.get(name) != PROVENANCE[name]]
     if lost:
         raise ContractError(

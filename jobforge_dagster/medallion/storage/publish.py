@@ -120,7 +120,8 @@ def publish(root: DataRoot, promotion: Promotion, *, run_id: str, at: datetime) 
     with replacing(path) as temporary:
         refused_temporary = temporary.with_suffix(".refused.tmp")
         try:
-            parquet.run(
+            _compute(
+                promotion.key,
                 parquet.sink(_stamped(judged.accepted, layer, at), temporary, story),
                 parquet.sink(judged.refused, refused_temporary, {}),
             )
@@ -143,6 +144,15 @@ def publish(root: DataRoot, promotion: Promotion, *, run_id: str, at: datetime) 
         fates=fates,
         quarantine_file=root.relative(refused_path) if fates else None,
     )
+
+
+def _compute(key: str, *sinks: pl.LazyFrame) -> None:
+    try:
+        parquet.run(*sinks)
+    except pl.exceptions.PolarsError as error:
+        raise ContractError(
+            f"{key}: computing it failed: {error}. The previous table stays."
+        ) from error
 
 
 def input_of(root: DataRoot, key: str) -> Input | None:

@@ -1,0 +1,129 @@
+"""The graph as Dagster sees it: a snapshot, its architecture, and what loading it costs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import dagster as dg
+import pytest
+
+from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.build import build_definitions
+from jobforge_dagster_tests.conftest import ROOT
+
+SNAPSHOT = Path(__file__).parent / "snapshots" / "graph.json"
+PACKAGE = ROOT / "jobforge_dagster"
+
+
+def _graph(tmp_path: Path) -> dict[str, dict[str, object]]:
+    defs = build_definitions(root=DataRoot(tmp_path))
+    return {
+        spec.key.to_user_string(): {
+            "inputs": sorted(dep.asset_key.to_user_string() for dep in spec.deps),
+            "group": spec.group_name,
+            "owners": list(spec.owners),
+            "tags": {k: v for k, v in sorted(spec.tags.items()) if not k.startswith("dagster/")},
+            "kinds": sorted(spec.kinds),
+        }
+        for spec in sorted(defs.resolve_all_asset_specs(), key=lambda spec: spec.key)
+    }
+
+
+def test_the_graph_is_the_one_that_was_reviewed(tmp_path: Path) -> None:
+    """On purpose changed? ``JOBFORGE_SNAPSHOT=write uv run pytest`` writes it anew for review."""
+    graph = _graph(tmp_path)
+    if os.environ.get("JOBFORGE_SNAPSHOT") == "write":
+        SNAPSHOT.parent.mkdir(exist_ok=True)
+        SNAPSHOT.write_text(json.dumps(graph, indent=1, ensure_ascii=False) + "\n")
+    assert graph == json.loads(SNAPSHOT.read_text())
+
+
+def test_every_asset_says_what_it_is(tmp_path: Path) -> None:
+    for spec in build_definitions(root=DataRoot(tmp_path)).resolve_all_asset_specs():
+        key = spec.key.to_user_string()
+        assert spec.description, key
+        assert spec.code_version, key
+        if not key.startswith("staged/"):
+            schema = spec.metadata["dagster/column_schema"]
+            assert isinstance(schema, dg.TableSchema), key
+            assert all(column.description for column in schema.columns), key
+        else:
+            assert spec.metadata["expected_file"], key
+
+
+def test_loading_reads_no_data_and_imports_nothing_heavy(tmp_path: Path) -> None:
+    script = """
+import sys
+opened = []
+sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
+import jobforge_dagster.definitions
+heavy = {"pyarrow", "duckdb", "pandas", "fastexcel", "structlog", "hypothesis"} & set(sys.modules)
+data = [name for name in opened if name.endswith((".csv", ".parquet", ".json", ".jsonl"))]
+print(sorted(heavy), data)
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "JOBFORGE_DATA_ROOT": str(tmp_path / "nowhere")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert told.stdout.strip() == "[] []"
+    assert not (tmp_path / "nowhere").exists()
+
+
+def _imports(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            found.add(node.module or "")
+    return found
+
+
+@pytest.mark.parametrize(
+    ("room", "forbidden"),
+    [
+        ("medallion", ["dagster", "jobforge_dagster.domains", "jobforge_dagster.orchestration"]),
+        ("domains", ["dagster", "jobforge_dagster.orchestration"]),
+        ("orchestration", ["jobforge_dagster.domains"]),
+    ],
+)
+def test_imports_run_one_way(room: str, forbidden: list[str]) -> None:
+    for path in (PACKAGE / room).rglob("*.py"):
+        for name in _imports(path):
+            assert not any(name == bad or name.startswith(f"{bad}.") for bad in forbidden), path
+
+
+def test_the_linter_keeps_dagster_out_of_domains_and_medallion(tmp_path: Path) -> None:
+    for room in ("medallion", "domains"):
+        told = subprocess.run(
+            [
+                *(sys.executable, "-m", "ruff", "check", "--select", "TID251", "--no-cache"),
+                *("--stdin-filename", str(PACKAGE / room / "intruder.py"), "-"),
+            ],
+            input="import dagster as dg\n",
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert told.returncode == 1, told
+        assert "TID251" in told.stdout
+
+
+def test_the_platform_names_no_table(tmp_path: Path) -> None:
+    names = {key.rpartition("/")[2] for key in _graph(tmp_path)}
+    for room in ("medallion", "orchestration"):
+        for path in (PACKAGE / room).rglob("*.py"):
+            words = {
+                node.value
+                for node in ast.walk(ast.parse(path.read_text()))
+                if isinstance(node, ast.Constant) and isinstance(node.value, str)
+            }
+            assert not words & names, path
