@@ -61,7 +61,7 @@ WORKPLACES = {
     "3": ("Clinics and care homes", "Community health services"),
     "4": ("Classrooms and social services", "Law offices and public bodies"),
     "5": ("Studios, stages and newsrooms", "Sports and leisure centres"),
-    "6": ("Shops, kitchens and hotels", "Contact centres"),
+    "6": ("Shops, kitchens and hotels", "Service desks and call rooms"),
     "7": ("Building sites and workshops", "Warehouses and depots"),
     "8": ("Farms and forests", "Mines and fisheries"),
     "9": ("Factories and plants", "Power and water works"),
