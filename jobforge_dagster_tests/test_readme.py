@@ -1,0 +1,39 @@
+"""What the README shows is what appears."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import subprocess
+import sys
+
+import pytest
+
+from jobforge_dagster_tests.conftest import ROOT, Lake
+
+SHOWN = re.findall(
+    r"```console\n\$ (uv run python -c \".*?\n.*?\")\n(.*?)\n```",
+    (ROOT / "README.md").read_text(),
+    re.DOTALL,
+)
+
+
+@pytest.mark.parametrize(("command", "output"), SHOWN)
+def test_a_shown_command_gives_the_shown_output(
+    sample_lake: Lake, command: str, output: str
+) -> None:
+    assert sample_lake.run().success
+
+    told = subprocess.run(
+        [sys.executable, *shlex.split(command)[3:]],
+        cwd=sample_lake.path.parent,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert told.stdout.rstrip() == output
+
+
+def test_both_excerpts_are_found() -> None:
+    assert len(SHOWN) == 2
