@@ -1,7 +1,8 @@
 """Turns declarations into assets: the key is the path on disk, the group is the family.
 
-Axes do not repeat each other: the key says the layer, the group the domain, owners who answers for
-it, tags the licence and the steward, kinds the formats.
+The group says the domain, owners who answers for it, tags the licence and the steward, kinds the
+layer and the format: a node of the graph shows the last part of its key alone, so without a kind
+the layers of one source look the same.
 """
 
 from collections.abc import Iterator, Mapping
@@ -86,7 +87,7 @@ def bronze_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         },
         code_version=source_version(source),
         **_policy(source, {source.origin.licence.code}),
-        kinds={"polars", "parquet"},
+        kinds={source.layer, "parquet"},
     )
     def named_and_typed(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Promotion]:
         try:
@@ -115,7 +116,7 @@ def table_asset(table: Table, root: DataRoot) -> dg.AssetsDefinition:
         metadata=table_definition_metadata(table),
         code_version=table_version(table),
         **_policy(table, _licences(table)),
-        kinds={"polars", "parquet"},
+        kinds={table.layer, "parquet"},
     )
     def made(**frames: pl.LazyFrame) -> dg.MaterializeResult[Promotion]:
         upstream = {names[name].key: frame for name, frame in frames.items()}
