@@ -112,8 +112,11 @@ class Lake:
         )
 
     def staged(self, source: str) -> pl.DataFrame:
-        """The newest delivery of a source."""
-        return pl.read_parquet(self.path / self.manifests(source)[-1]["staged_file"], glob=False)
+        """The delivery of a source that stands: the last that arrived."""
+        arrivals = (self.root.staged / source / "_arrivals.jsonl").read_text().splitlines()
+        batch = json.loads(arrivals[-1])["batch_id"]
+        manifest = json.loads((self.root.manifests / f"{batch}.json").read_text())
+        return pl.read_parquet(self.path / manifest["staged_file"], glob=False)
 
     def quarantine(self, layer: str = "*") -> list[dict[str, Any]]:
         """Every quarantine record of a layer, oldest file first."""

@@ -6,10 +6,10 @@ import dataframely as dy
 import polars as pl
 import polars.selectors as cs
 
+from jobforge_dagster.domains.licences import OPEN_GOVERNMENT
 from jobforge_dagster.domains.noc import UNIT_GROUP, dim_noc
 from jobforge_dagster.medallion.declare import (
     Domain,
-    Licence,
     Origin,
     Remaining,
     meaning,
@@ -27,11 +27,7 @@ COPS = Domain(
 COPS_2024 = Origin(
     publisher="Employment and Social Development Canada",
     system="COPS 2024-2033",
-    licence=Licence(
-        code="OGL-Canada-2.0",
-        name="Open Government Licence - Canada",
-        url="https://open.canada.ca/en/open-government-licence-canada",
-    ),
+    licence=OPEN_GOVERNMENT,
 )
 
 ALL_OCCUPATIONS = "00000"

@@ -3,7 +3,8 @@
 import dataframely as dy
 import polars as pl
 
-from jobforge_dagster.medallion.declare import Domain, Licence, Origin, meaning, references
+from jobforge_dagster.domains.licences import STATISTICS_CANADA
+from jobforge_dagster.medallion.declare import Domain, Origin, meaning, references
 from jobforge_dagster.medallion.provenance import join
 
 NOC = Domain(
@@ -13,16 +14,10 @@ NOC = Domain(
     steward="classification",
 )
 
-STATCAN_OPEN = Licence(
-    code="StatCan-Open-Licence",
-    name="Statistics Canada Open Licence",
-    url="https://www.statcan.gc.ca/en/reference/licence",
-)
-
 NOC_2021 = Origin(
     publisher="Statistics Canada, with Employment and Social Development Canada",
     system="NOC 2021 V1.0",
-    licence=STATCAN_OPEN,
+    licence=STATISTICS_CANADA,
     dataset="1feee3b5-8068-4dbb-b361-180875837593",
 )
 

@@ -6,7 +6,8 @@ A profile (``NNNNN.NN``) is a NOC unit group or a part of one. ``profiles`` says
 
 import polars as pl
 
-from jobforge_dagster.medallion.declare import Domain, Licence, Origin
+from jobforge_dagster.domains.licences import OPEN_GOVERNMENT
+from jobforge_dagster.medallion.declare import Domain, Origin
 
 OASIS = Domain(
     "oasis",
@@ -18,11 +19,7 @@ OASIS = Domain(
 OASIS_2023 = Origin(
     publisher="Employment and Social Development Canada",
     system="OaSIS 2023 V1.0",
-    licence=Licence(
-        code="OGL-Canada-2.0",
-        name="Open Government Licence - Canada",
-        url="https://open.canada.ca/en/open-government-licence-canada",
-    ),
+    licence=OPEN_GOVERNMENT,
 )
 
 PROFILE = r"^\d{5}\.\d{2}$"
