@@ -98,6 +98,11 @@ def _content(content: str | bytes) -> Callable[[Path], None]:
             ["column 3 is called _batch_id", 'renames={"_batch_id": "batch_id"}'],
             id="reserved-name",
         ),
+        pytest.param(
+            _content("Order No,Customer,_source_row\n1,Ann,2\n"),
+            ["column 3 is called _source_row"],
+            id="reserved-row-number",
+        ),
         pytest.param(_folder, ["shop/orders.csv is a folder"], id="a-folder"),
         pytest.param(_unreadable, ["shop/orders.csv cannot be read"], id="unreadable"),
         pytest.param(_dangling, ["shop/orders.csv cannot be read"], id="a-dangling-link"),
@@ -168,6 +173,20 @@ def test_a_malformed_record_goes_to_quarantine_with_its_text(
     assert reason in record["broken"][0]["message"]
     facts = run.metadata["staged/orders"]
     assert (facts["records"], facts["dagster/row_count"], facts["malformed"]) == (3, 2, 1)
+
+
+def test_a_header_is_never_taken_for_a_pattern(shop: Lake) -> None:
+    shop.drop(FILE, "Order No,Customer,Amount,*,^O.*$,\n1,Ann,2,a,b,c\n2,Bob,x,d,e,f\n")
+
+    run = shop.run()
+
+    assert run.success, run.failures
+    assert shop.staged("orders").select("*").row(0)[3:6] == ("a", "b", "c")
+    bronze = shop.table("bronze/shop/orders")
+    assert bronze.columns[3:6] == ["*", "^O.*$", ""]
+    assert bronze.row(0)[3:6] == ("a", "b", "c")
+    [record] = shop.quarantine("bronze")
+    assert list(json.loads(record["original"]).values()) == ["2", "Bob", "x", "d", "e", "f"]
 
 
 def test_blank_lines_are_counted_not_lost(shop: Lake) -> None:

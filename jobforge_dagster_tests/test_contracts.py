@@ -78,6 +78,10 @@ AGGREGATIONS = {
     "a sum": "orders.with_columns(pl.col('amount').sum())",
     "a sum over a window": "orders.with_columns(pl.col('amount').sum().over('customer'))",
     "a sum in a comparison": "orders.filter(pl.col('amount') <= pl.col('amount').max())",
+    "any": "orders.with_columns(customer=pl.col('amount').gt(0).any().cast(pl.String))",
+    "a product": "orders.with_columns(pl.col('amount').product())",
+    "texts joined": "orders.with_columns(pl.col('customer').str.join(','))",
+    "a rolling sum": "orders.with_columns(pl.col('amount').rolling_sum(2))",
     "a length": "orders.with_columns(amount=pl.len().cast(pl.Int64))",
     "a dynamic group": (
         "orders.with_row_index('n').with_columns(pl.col('n').cast(pl.Int64))"

@@ -120,6 +120,7 @@ def _strictly(text: str) -> list[list[str]] | None:
         ('1,"x\n2,"y"\n4,5\n', [("2", "y", 2), ("4", "5", 3)], [(1, '1,"x\n')], []),
         ('1,"x"y\n4,5\n', [("4", "5", 2)], [(1, '1,"x"y\n')], []),
         ('1,x"y\n', [("1", 'x"y', 1)], [], []),
+        ("\ufeff,2\n3,4\n", [("\ufeff", "2", 1), ("3", "4", 2)], [], []),
         ("1,2\r3,4\r", [("1", "2", 1), ("3", "4", 2)], [], []),
         ('1,"a\nb"\n2,c\n', [("1", "a\nb", 1), ("2", "c", 2)], [], []),
     ],
@@ -149,6 +150,16 @@ def test_in_a_file_of_one_column_an_empty_line_is_an_empty_value(tmp_path: Path)
 
     assert frame["a"].to_list() == ["1", "", "2"]
     assert not reading.blank
+
+
+def test_a_header_is_never_taken_for_a_pattern(tmp_path: Path) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(b"a,*,^a.*$\n1,2,3\n")
+
+    reading, frame = _read(path)
+
+    assert (reading.method, frame.columns) == ("plain", ["a", "*", "^a.*$", SOURCE_ROW])
+    assert frame.row(0) == ("1", "2", "3", 1)
 
 
 def test_the_proven_plain_file_and_the_exact_reading_agree(tmp_path: Path) -> None:

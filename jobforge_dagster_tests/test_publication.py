@@ -124,6 +124,24 @@ def test_a_changed_declaration_rebuilds_its_table_and_what_follows(
     assert _published(shop) == rebuilt
 
 
+@pytest.mark.parametrize(
+    ("option", "column"),
+    [('renames={"Amount": "amount"}', "amount"), ('encoding="cp1252"', "Amount")],
+)
+def test_a_source_that_is_read_otherwise_is_staged_again(
+    shop: Lake, domains: Domains, option: str, column: str
+) -> None:
+    before = shop.files()
+    domains(shop=SHOP.replace("origin=ORIGIN)", f"origin=ORIGIN, {option})"))
+
+    assert _published(shop) == ALL
+
+    assert column in shop.staged("orders").columns
+    now = shop.files()
+    staged = [path for path in before if path.startswith("staged") and "_arrivals" not in path]
+    assert {path: now[path] for path in staged} == {path: before[path] for path in staged}
+
+
 def test_a_changed_helper_or_constant_rebuilds_what_uses_it(domains: Domains) -> None:
     helper = "def name(column):\n    return column.str.strip_chars() + SUFFIX\n\nSUFFIX = '!'\n"
     using = SHOP.replace('pl.col("customer").str.strip_chars()', 'name(pl.col("customer"))')

@@ -14,6 +14,7 @@ from typing import Literal
 import dataframely as dy
 import polars as pl
 
+from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Deduplicate, Reference
 from jobforge_dagster.medallion.provenance import PROVENANCE, SOURCE_ROW, TRACE
 
@@ -70,7 +71,7 @@ def judge(frame: pl.LazyFrame, rules: Sequence[Rule], fate: Fate = "rejected") -
     """
     columns = [name for name in frame.collect_schema() if not name.startswith(_HELPER)]
     if not rules:
-        return Judged(frame.select(columns), _nothing_refused())
+        return Judged(frame.select(exactly(*columns)), _nothing_refused())
     named = {_OK.format(place): rule for place, rule in enumerate(rules)}
     verdicts = frame.with_columns(
         **{name: rule.obeyed.fill_null(value=True) for name, rule in named.items()}
@@ -81,9 +82,9 @@ def judge(frame: pl.LazyFrame, rules: Sequence[Rule], fate: Fate = "rejected") -
         _broken(named).alias("broken"), pl.lit(fate).alias(_FATE)
     )
     return Judged(
-        accepted=verdicts.filter(good).select(columns),
+        accepted=verdicts.filter(good).select(exactly(*columns)),
         refused=refused.select(
-            _FATE, "broken", pl.struct(values).struct.json_encode().alias("row"), *TRACE
+            _FATE, "broken", pl.struct(exactly(*values)).struct.json_encode().alias("row"), *TRACE
         ),
     )
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source, meaning_of
 from jobforge_dagster.medallion.errors import ContractError
 from jobforge_dagster.medallion.layers.casting import from_text
@@ -86,7 +87,7 @@ def build(source: Source, staged: pl.LazyFrame, columns: list[BronzeColumn]) -> 
     no_value = ["", *source.nulls]
     texts = [_RAW.format(place) for place in range(len(columns))]
     raw = staged.select(
-        *(pl.col(column.staged).alias(text) for column, text in zip(columns, texts, strict=True)),
+        *(exactly(column.staged).alias(text) for column, text in zip(columns, texts, strict=True)),
         *TRACE,
     ).with_columns(
         pl.when(~pl.col(text).str.strip_chars().is_in(no_value)).then(pl.col(text)).name.keep()
@@ -106,7 +107,7 @@ def build(source: Source, staged: pl.LazyFrame, columns: list[BronzeColumn]) -> 
     ]
     judged = judge(named, rules)
     order = [*(column.name for column in columns), SOURCE_SYSTEM, *TRACE]
-    return Judged(judged.accepted.select(order), judged.refused)
+    return Judged(judged.accepted.select(exactly(*order)), judged.refused)
 
 
 def _rules(source: Source, column: BronzeColumn, text: str) -> list[Rule]:
@@ -124,7 +125,7 @@ def _rules(source: Source, column: BronzeColumn, text: str) -> list[Rule]:
     return [
         Rule(
             id=f"{source.key}:cast.{column.name}",
-            obeyed=pl.col(column.name).is_not_null() | pl.col(text).is_null(),
+            obeyed=exactly(column.name).is_not_null() | pl.col(text).is_null(),
             message=say(
                 "'",
                 shown,

@@ -15,6 +15,16 @@ from jobforge_dagster.medallion.errors import ContractError
 PLAN_VERSION = (16, 0)
 """Version of the plan's shape that this module knows (Polars 2.1)."""
 
+_REDUCING = frozenset(
+    """
+    approx_n_unique arg_max arg_min corr entropy kurtosis max_by min_by mode null_count product
+    quantile search_sorted skew unique unique_counts value_counts hist
+    BooleanFunction.All BooleanFunction.Any BooleanFunction.HasNulls
+    BitwiseFunction.And BitwiseFunction.Or BitwiseFunction.Xor StringFunction.ConcatVertical
+    """.split()
+)
+"""Functions, as the plan names them, that make one value of many rows without being ``Agg``."""
+
 _WITHIN_ONE_ROW = frozenset({"list.eval", "array.eval"})
 """What the traverser does not show, but cannot reach beyond its row."""
 
@@ -67,6 +77,10 @@ def _look_into(key: str, nodes: Any, expression: int) -> None:
     kind = type(node).__name__
     if kind in {"Agg", "Len"}:
         raise _aggregates(key, f"it uses {getattr(node, 'name', None) or 'len'}()")
+    if kind == "Function":
+        name = str(node.function_data[0]) if node.function_data else ""
+        if name in _REDUCING or name.startswith("RollingFunction."):
+            raise _aggregates(key, f"it uses {name}()")
     for child in _children(node, kind):
         _look_into(key, nodes, child)
 

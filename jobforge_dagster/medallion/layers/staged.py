@@ -15,6 +15,7 @@ from pathlib import Path
 
 import polars as pl
 
+from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import ContractError, DeliveryError
 from jobforge_dagster.medallion.provenance import (
@@ -108,11 +109,10 @@ def _stage(
     run_id: str,
     at: datetime,
 ) -> Manifest:
-    reading = read(path, file, inspection, source.delimiter)
-    renamed = _staged_names(source, file, reading.header)
-    staged = deliveries.staged_path(root, source, path, inspection.sha256, at)
-    frame = reading.records.rename(renamed).select(
-        *(renamed.get(name, name) for name in reading.header),
+    reading = read(path, file, inspection, source.delimiter, source.renames)
+    staged = deliveries.staged_path(root, source, path, batch_id, at)
+    frame = reading.records.select(
+        exactly(*reading.names),
         pl.lit(file).alias(SOURCE_FILE),
         pl.lit(at).cast(PROVENANCE[INGESTED_AT]).alias(INGESTED_AT),
         pl.lit(batch_id).alias(BATCH_ID),
@@ -125,7 +125,7 @@ def _stage(
         except UnicodeError as error:
             raise DeliveryError(f"{file} is not {source.encoding}: {error}.") from error
         facts = parquet.facts_of(temporary)
-        _account(source, file, reading, facts, renamed)
+        _account(source, file, reading, facts)
     refused = None
     if reading.malformed:
         refused = root.quarantine("staged", source.name, run_id, at)
@@ -166,30 +166,7 @@ def _stage(
     return manifest
 
 
-def _staged_names(source: Source, file: str, header: tuple[str, ...]) -> dict[str, str]:
-    renamed = {name: source.renames[name] for name in header if name in source.renames}
-    names = [renamed.get(name, name) for name in header]
-    for name in names:
-        if name in PROVENANCE:
-            raise DeliveryError(
-                f"{file}: column {names.index(name) + 1} is called {name}, a name that the "
-                f"platform keeps for provenance. Declare "
-                f'renames={{"{name}": "{name.lstrip("_")}"}} in the source {source.name}.'
-            )
-    if len(set(names)) < len(names):
-        raise DeliveryError(
-            f"{source.staged_key}: the declared renames give two columns of {file} one name."
-        )
-    return renamed
-
-
-def _account(
-    source: Source,
-    file: str,
-    reading: Reading,
-    facts: parquet.FileFacts,
-    renamed: dict[str, str],
-) -> None:
+def _account(source: Source, file: str, reading: Reading, facts: parquet.FileFacts) -> None:
     """Every record and every column of the file must be accounted for."""
     if not facts.rows and not reading.malformed:
         raise DeliveryError(f"{file} has a header but no records.")
@@ -201,7 +178,7 @@ def _account(
             f"and is the delimiter right?"
         )
     told = facts.rows + len(reading.malformed) + len(reading.blank)
-    columns = [renamed.get(name, name) for name in reading.header]
+    columns = list(reading.names)
     if told != reading.total or list(facts.columns)[: len(columns)] != columns:
         raise ContractError(
             f"{source.staged_key}: {file} has {reading.total} records in {len(columns)} columns, "

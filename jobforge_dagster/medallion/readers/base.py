@@ -41,7 +41,7 @@ class Malformed:
 
 @dataclass
 class Reading:
-    """A file as text: ``records`` has one String column a header, and ``_source_row``.
+    """A file as text: ``records`` has one String column a name, and ``_source_row``.
 
     ``malformed``, ``blank`` and ``total`` are complete once ``records`` has been collected or
     sunk. Then every record of the file is a row, malformed or blank: rows + malformed + blank =
@@ -49,6 +49,7 @@ class Reading:
 
     Attributes:
         header: the header cells, untouched but for the file's byte-order mark.
+        names: the same, as the source declares that they be renamed.
         records: the well-formed records.
         malformed: records that no row can represent.
         blank: numbers of the empty lines between records.
@@ -57,6 +58,7 @@ class Reading:
     """
 
     header: tuple[str, ...]
+    names: tuple[str, ...]
     records: pl.LazyFrame
     method: Literal["plain", "exact"]
     total: int = 0

@@ -12,12 +12,13 @@ from __future__ import annotations
 import csv
 import sys
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import polars as pl
 from polars.io.plugins import register_io_source
 
+from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.errors import DeliveryError
 from jobforge_dagster.medallion.provenance import PROVENANCE, SOURCE_ROW
 from jobforge_dagster.medallion.readers.base import Inspection, Malformed, Reading
@@ -26,7 +27,13 @@ _BATCH = 50_000
 _ROW_TYPE = PROVENANCE[SOURCE_ROW]
 
 
-def read(path: Path, name: str, inspection: Inspection, delimiter: str = ",") -> Reading:
+def read(
+    path: Path,
+    name: str,
+    inspection: Inspection,
+    delimiter: str = ",",
+    renames: Mapping[str, str] | None = None,
+) -> Reading:
     """Read a CSV file into text.
 
     Args:
@@ -34,27 +41,29 @@ def read(path: Path, name: str, inspection: Inspection, delimiter: str = ",") ->
         name: what to call it in an error.
         inspection: what :func:`~jobforge_dagster.medallion.readers.inspect.inspect` found.
         delimiter: one character.
+        renames: names for headers that the platform reserves.
 
     Raises:
-        DeliveryError: the header is malformed or repeats a name. Errors in single records do not
-            raise; they are in the reading's ``malformed``.
+        DeliveryError: the header is malformed, repeats a name or has a reserved one. Errors in
+            single records do not raise; they are in the reading's ``malformed``.
     """
     header = _header(path, name, inspection, delimiter)
+    names = _names(name, header, renames or {})
     plain = _plain_records(path, header, inspection, delimiter)
     if plain is None:
-        return _read_exact(path, header, inspection, delimiter)
-    schema = dict.fromkeys(header, pl.String())
+        return _read_exact(path, header, names, inspection, delimiter)
     records = pl.scan_csv(
         path,
         skip_lines=1,
         has_header=False,
-        schema=schema,
+        schema=dict.fromkeys(names, pl.String()),
         infer_schema=False,
         separator=delimiter,
         empty_string_is_null=False,
         glob=False,
     ).with_row_index(SOURCE_ROW, offset=1)
-    return Reading(header, records.select(*header, SOURCE_ROW), method="plain", total=plain)
+    records = records.select(exactly(*names, SOURCE_ROW))
+    return Reading(header, names, records, method="plain", total=plain)
 
 
 def _header(path: Path, name: str, inspection: Inspection, delimiter: str) -> tuple[str, ...]:
@@ -69,20 +78,29 @@ def _header(path: Path, name: str, inspection: Inspection, delimiter: str) -> tu
         raise DeliveryError(
             f"{name}: the header holds NUL bytes; this is not CSV text (UTF-16 without a mark?)."
         )
-    places: dict[str, list[int]] = {}
-    for place, cell in enumerate(header, start=1):
-        places.setdefault(cell, []).append(place)
+    return tuple(header)
+
+
+def _names(file: str, header: tuple[str, ...], renames: Mapping[str, str]) -> tuple[str, ...]:
+    names = tuple(renames.get(cell, cell) for cell in header)
+    places: dict[str, list[str]] = {}
+    for place, name in enumerate(names, start=1):
+        places.setdefault(name, []).append(str(place))
+        if name in PROVENANCE:
+            raise DeliveryError(
+                f"{file}: column {place} is called {name}, a name that the platform keeps for "
+                f"provenance. Declare "
+                f'renames={{"{name}": "{name.lstrip("_")}"}} in the source.'
+            )
     repeated = [
-        f"'{cell}' in columns {', '.join(map(str, at))}"
-        for cell, at in places.items()
-        if len(at) > 1
+        f"'{name}' in columns {', '.join(at)}" for name, at in places.items() if len(at) > 1
     ]
     if repeated:
         raise DeliveryError(
-            f"{name}: headers must differ, but {'; '.join(repeated)}. Which column is meant "
+            f"{file}: headers must differ, but {'; '.join(repeated)}. Which column is meant "
             f"cannot be told: ask the publisher to name them apart."
         )
-    return tuple(header)
+    return names
 
 
 def _open(path: Path, inspection: Inspection):  # type: ignore[no-untyped-def]
@@ -108,21 +126,30 @@ def _plain_records(
         .then(line.str.contains(record))
         .otherwise(line.str.count_matches(delimiter, literal=True) == len(header) - 1)
     )
-    lines, irregular = (
+    lines, irregular, marked = (
         pl.scan_lines(path, name="line", glob=False)
         .slice(1)
-        .select(pl.len().alias("lines"), (~plain).sum().alias("irregular"))
+        .select(
+            pl.len().alias("lines"),
+            (~plain).sum().alias("irregular"),
+            # Polars takes a byte-order mark off the first record too, where it is a value.
+            line.first().str.starts_with("\ufeff").fill_null(value=False).alias("marked"),
+        )
         .collect(engine="streaming")
         .row(0)
     )
-    return None if irregular else lines
+    return None if irregular or marked else lines
 
 
 def _read_exact(
-    path: Path, header: tuple[str, ...], inspection: Inspection, delimiter: str
+    path: Path,
+    header: tuple[str, ...],
+    names: tuple[str, ...],
+    inspection: Inspection,
+    delimiter: str,
 ) -> Reading:
-    schema = {**dict.fromkeys(header, pl.String()), SOURCE_ROW: _ROW_TYPE}
-    reading = Reading(header, pl.LazyFrame(schema=schema), method="exact")
+    schema = {**dict.fromkeys(names, pl.String()), SOURCE_ROW: _ROW_TYPE}
+    reading = Reading(header, names, pl.LazyFrame(schema=schema), method="exact")
 
     def source(
         with_columns: list[str] | None,
@@ -134,12 +161,12 @@ def _read_exact(
         reading.blank.clear()
         reading.total = 0
         for rows, numbers in _batches(path, reading, inspection, delimiter):
-            columns = zip(*rows, strict=True) if rows else ([] for _ in header)
+            columns = zip(*rows, strict=True) if rows else ([] for _ in names)
             batch = pl.DataFrame(
                 [
                     *(
-                        pl.Series(cell, values, pl.String)
-                        for cell, values in zip(header, columns, strict=True)
+                        pl.Series(name, values, pl.String)
+                        for name, values in zip(names, columns, strict=True)
                     ),
                     pl.Series(SOURCE_ROW, numbers, _ROW_TYPE),
                 ]
@@ -147,7 +174,7 @@ def _read_exact(
             if predicate is not None:
                 batch = batch.filter(predicate)
             if with_columns is not None:
-                batch = batch.select(with_columns)
+                batch = batch.select(exactly(*with_columns))
             if n_rows is not None:
                 batch, n_rows = batch.head(n_rows), max(0, n_rows - batch.height)
             yield batch

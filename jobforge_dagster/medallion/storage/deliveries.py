@@ -51,8 +51,13 @@ class Manifest(BaseModel):
 
 
 def batch_id_of(source: Source, sha256: str) -> str:
-    """The id of a delivery: the same content of the same source has the same id, always."""
-    return str(uuid.uuid5(_NAMESPACE, f"{source.name}/{sha256}"))
+    """The id of a delivery: the same content of the same source has the same id, always.
+
+    How the source says that its text is read belongs to it: once that is declared otherwise, the
+    same bytes hold other values, and what was staged from them before must stay as it is.
+    """
+    reading = [source.encoding, source.delimiter, sorted(source.renames.items())]
+    return str(uuid.uuid5(_NAMESPACE, f"{source.name}/{sha256}/{json.dumps(reading)}"))
 
 
 def find(root: DataRoot, batch_id: str) -> Manifest | None:
@@ -89,9 +94,9 @@ def arrived(root: DataRoot, source: Source, manifest: Manifest, file: str, at: d
         append_line(_arrivals(root, source), json.dumps(arrival, sort_keys=True))
 
 
-def staged_path(root: DataRoot, source: Source, file: Path, sha256: str, at: datetime) -> Path:
-    """Where a delivery is staged: by source and day, under its own name and content."""
-    name = f"{file.name}.{sha256[:8]}.parquet"
+def staged_path(root: DataRoot, source: Source, file: Path, batch_id: str, at: datetime) -> Path:
+    """Where a delivery is staged: by source and day, under its own name and batch."""
+    name = f"{file.name}.{batch_id[:8]}.parquet"
     return root.staged / source.name / f"{at:%Y-%m-%d}" / name
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import polars as pl
 
+from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     PROVENANCE,
@@ -137,7 +138,9 @@ def _originals(root: DataRoot, found: pl.LazyFrame) -> pl.LazyFrame:
         values = [name for name in staged.collect_schema() if name not in PROVENANCE]
         originals.append(
             staged.join(records, on=[BATCH_ID, SOURCE_ROW], how="semi").select(
-                BATCH_ID, SOURCE_ROW, pl.struct(values).struct.json_encode().alias("original")
+                BATCH_ID,
+                SOURCE_ROW,
+                pl.struct(exactly(*values)).struct.json_encode().alias("original"),
             )
         )
     return pl.concat(originals)
