@@ -142,19 +142,71 @@ def test_a_source_that_is_read_otherwise_is_staged_again(
     assert {path: now[path] for path in staged} == {path: before[path] for path in staged}
 
 
-def test_a_changed_helper_or_constant_rebuilds_what_uses_it(domains: Domains) -> None:
-    helper = "def name(column):\n    return column.str.strip_chars() + SUFFIX\n\nSUFFIX = '!'\n"
-    using = SHOP.replace('pl.col("customer").str.strip_chars()', 'name(pl.col("customer"))')
-    package = domains(shop="", names=helper).packages[0]
-    using = using.replace("SHOP = Domain", f"from {package}.names import name\n\nSHOP = Domain")
+HELPER = "def name(column):\n    return column.str.strip_chars() + SUFFIX\n\nSUFFIX = '!'\n"
+
+
+@pytest.mark.parametrize(
+    ("statement", "call"),
+    [
+        ("from {package}.names import name", "name"),
+        ("from {package} import names", "names.name"),
+        ("import {package}.names as other", "other.name"),
+        ("from .names import name as told", "told"),
+    ],
+)
+def test_a_changed_helper_or_constant_rebuilds_what_uses_it(
+    domains: Domains, statement: str, call: str
+) -> None:
+    package = domains(shop="", names=HELPER).packages[0]
+    using = SHOP.replace(
+        'pl.col("customer").str.strip_chars()', f'{call}(pl.col("customer"))'
+    ).replace("SHOP = Domain", f"{statement.format(package=package)}\n\nSHOP = Domain")
+    lake = domains(shop=using)
+    lake.drop(FILE, ORDERS)
+    assert lake.run().success
+    assert _published(lake) == []
+
+    domains(names=HELPER.replace("'!'", "'?'"))
+
+    assert _published(lake) == ["gold/dim_customer", "silver/shop/order"]
+    assert lake.table("gold/dim_customer")["customer"].to_list() == ["Ann?", "Bob?"]
+
+
+@pytest.mark.parametrize("name", ["title", "description", "metadata", "answers"])
+def test_a_column_that_is_called_like_prose_counts(domains: Domains, name: str) -> None:
+    using = SHOP.replace(
+        'orders.with_columns(pl.col("customer").str.strip_chars())',
+        f'orders.with_columns({name}=pl.lit("a")).with_columns(customer=pl.col("{name}"))',
+    )
     lake = domains(shop=using)
     lake.drop(FILE, ORDERS)
     assert lake.run().success
 
-    domains(names=helper.replace("'!'", "'?'"))
+    domains(shop=using.replace('pl.lit("a")', 'pl.lit("b")'))
 
     assert _published(lake) == ["gold/dim_customer", "silver/shop/order"]
-    assert lake.table("gold/dim_customer")["customer"].to_list() == ["Ann?", "Bob?"]
+
+
+def test_a_function_that_another_one_made_counts_with_what_it_was_made_with(
+    domains: Domains,
+) -> None:
+    made = SHOP.replace(
+        "@SHOP.silver(schema=Order, inputs=[orders])\ndef order",
+        "def mark(column):\n    return column + '!'\n\n\ndef declare(how):\n"
+        "    @SHOP.silver(schema=Order, inputs=[orders])\n    def order",
+    ).replace(
+        'return orders.with_columns(pl.col("customer").str.strip_chars())',
+        '    return orders.with_columns(how(pl.col("customer")))\n'
+        "    return order\n\n\norder = declare(mark)",
+    )
+    lake = domains(shop=made)
+    lake.drop(FILE, ORDERS)
+    assert lake.run().success
+    assert _published(lake) == []
+
+    domains(shop=made.replace("column + '!'", "column + '?'"))
+
+    assert _published(lake) == ["gold/dim_customer", "silver/shop/order"]
 
 
 def test_a_damaged_table_is_made_again(shop: Lake) -> None:

@@ -15,14 +15,14 @@ from collections.abc import Iterator
 from functools import cache
 from importlib.util import resolve_name
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.medallion.declare import Domain, Source, Table, meaning_of
 
-_PROSE = frozenset({"metadata", "description", "answers", "origin", "owner", "steward", "title"})
 _PLATFORM = __name__.rpartition(".")[0]
 
 
@@ -56,13 +56,9 @@ def table_version(table: Table) -> str:
     parts += [
         f"{fk.columns}>{fk.table.key if fk.table else table.key}" for fk in table.foreign_keys
     ]
-    parts += [repr(table.deduplicate), _captured(table)]
-    name = table.function.__qualname__.split(".")[0]
-    schema = table.schema.__qualname__.split(".")[0]
-    statements = {
-        *_slice(table.function.__module__, name, set()),
-        *_slice(table.schema.__module__, schema, set()),
-    }
+    parts.append(repr(table.deduplicate))
+    seen: set[tuple[str, str]] = set()
+    statements = {*_defined(table.function, seen), *_defined(table.schema, seen)}
     return _digest([*parts, *sorted(statements)])
 
 
@@ -83,16 +79,30 @@ def source_version(source: Source) -> str:
     return _digest([platform_version(), json.dumps(declared, sort_keys=True)])
 
 
-def _captured(table: Table) -> str:
-    """Plain values that a function made by another function was made with."""
-    cells = table.function.__closure__ or ()
-    values = [cell.cell_contents for cell in cells] + list(table.function.__defaults__ or ())
-    return repr([value for value in values if isinstance(value, str | int | float | tuple | dict)])
+def _defined(thing: Any, seen: set[tuple[str, str]]) -> Iterator[str]:
+    """The statements behind a function or class, and the values that a function was made with."""
+    yield from _slice(thing.__module__, thing.__qualname__.split(".")[0], seen)
+    cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
+    for value in (*cells, *(getattr(thing, "__defaults__", None) or ())):
+        yield from _captured(value, seen)
+
+
+def _captured(value: Any, seen: set[tuple[str, str]]) -> Iterator[str]:
+    if isinstance(value, Source | Table | Domain):
+        return
+    if isinstance(value, tuple | list | set | frozenset | dict):
+        yield f"{type(value).__name__} of {len(value)}"
+        for each in value.items() if isinstance(value, dict) else value:
+            yield from _captured(each, seen)
+    elif isinstance(value, FunctionType | type):
+        yield from _defined(value, seen)
+    else:
+        yield repr(value)
 
 
 def _slice(module_name: str, name: str, seen: set[tuple[str, str]]) -> Iterator[str]:
     """The statements that a name of a module depends on, normalised, each once."""
-    if (module_name, name) in seen:
+    if (module_name, name) in seen or module_name not in sys.modules:
         return
     seen.add((module_name, name))
     module = sys.modules[module_name]
@@ -117,15 +127,22 @@ def _imported(
     name: str,
     seen: set[tuple[str, str]],
 ) -> Iterator[str]:
-    if isinstance(statement, ast.Import):
-        return  # a whole library: its version is the environment's
-    origin = "." * statement.level + (statement.module or "")
-    origin = resolve_name(origin, module.__package__) if statement.level else origin
-    ours = origin.split(".")[0] == module.__name__.split(".")[0]
-    if not ours or origin.startswith(_PLATFORM) or origin not in sys.modules:
-        return
+    """What an imported name stands for, if it is the domain's own; libraries have versions."""
+    origin = ""
+    if isinstance(statement, ast.ImportFrom):
+        origin = "." * statement.level + (statement.module or "")
+        origin = resolve_name(origin, module.__package__) if statement.level else origin
     for alias in statement.names:
-        if (alias.asname or alias.name) == name:
+        if (alias.asname or alias.name.split(".")[0]) != name:
+            continue
+        whole = f"{origin}.{alias.name}" if origin else alias.name
+        ours = whole.split(".")[0] == module.__name__.split(".")[0]
+        if not ours or whole.startswith(f"{_PLATFORM}."):
+            continue
+        if whole in sys.modules:
+            for each in _index(sys.modules[whole]):
+                yield from _slice(whole, each, seen)
+        else:
             yield from _slice(origin, alias.name, seen)
 
 
@@ -173,13 +190,22 @@ def _tree(path: Path) -> ast.Module:
     tree = ast.parse(path.read_bytes())
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
-            node.keywords = [word for word in node.keywords if word.arg not in _PROSE]
+            node.keywords = [word for word in node.keywords if not _is_prose(node.func, word.arg)]
         elif (
             isinstance(node, ast.FunctionDef | ast.ClassDef | ast.Module)
             and ast.get_docstring(node, clean=False) is not None
         ):
             del node.body[0]
     return tree
+
+
+def _is_prose(called: ast.expr, argument: str | None) -> bool:
+    """Whether an argument only describes: a column's meaning, a table's business questions."""
+    if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
+        return False
+    if called.value.id == "dy":
+        return argument in {"metadata", "description"}
+    return called.attr == "gold" and argument == "answers"
 
 
 def _digest(parts: list[str]) -> str:
