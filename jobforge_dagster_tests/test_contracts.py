@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+from typing import Any
 
 import polars as pl
 import pytest
@@ -12,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobforge_dagster.medallion.errors import DeclarationError
-from jobforge_dagster.medallion.layers import plan
+from jobforge_dagster.medallion.layers import plan, staged
 from jobforge_dagster.medallion.provenance import PROVENANCE
+from jobforge_dagster.medallion.readers import Reading, read
 from jobforge_dagster_tests.conftest import Domains
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 from jobforge_dagster_tests.test_csv_reader import CELL
@@ -44,6 +46,24 @@ def test_staged_holds_every_value_as_it_was_written(
     assert staged.columns == [*header, *PROVENANCE]
     assert [list(row) for row in staged.select(header).rows()] == rows
     assert staged.schema["Amount"] == pl.String
+
+
+def test_a_reader_that_loses_a_record_stages_nothing(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def losing(*arguments: Any) -> Reading:
+        reading = read(*arguments)
+        reading.records = reading.records.head(2)
+        return reading
+
+    lake = domains(shop=SHOP)
+    lake.drop(FILE, ORDERS)
+    monkeypatch.setattr(staged, "read", losing)
+
+    run = lake.run()
+
+    assert "shop/orders.csv has 3 records in 3 columns, but 2 in 3 came out" in run.only_failure()
+    assert not lake.files()
 
 
 def test_staged_bytes_never_change_once_committed(domains: Domains) -> None:
