@@ -99,6 +99,12 @@ def _content(content: str | bytes) -> Callable[[Path], None]:
             id="reserved-name",
         ),
         pytest.param(
+            _content("Order No,Customer,\u00a0_batch_id \n1,Ann,2\n"),
+            ["column 3 is called _batch_id"],
+            id="padded-reserved-name",
+        ),
+        pytest.param(_content(b"\xef\xbb\xbf"), ["the first line is blank"], id="only-a-mark"),
+        pytest.param(
             _content("Order No,Customer,_source_row\n1,Ann,2\n"),
             ["column 3 is called _source_row"],
             id="reserved-row-number",
@@ -206,6 +212,7 @@ def test_blank_lines_are_counted_not_lost(shop: Lake) -> None:
         ("12.50", "bronze/shop/orders:cast.amount"),
         ("1e3", "bronze/shop/orders:cast.amount"),
         ("nan", "bronze/shop/orders:cast.amount"),
+        ("1e999", "bronze/shop/orders:cast.amount"),
         ("99999999999999999999", "bronze/shop/orders:cast.amount"),
     ],
 )

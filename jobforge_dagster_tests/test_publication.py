@@ -71,6 +71,16 @@ def test_a_former_content_that_comes_again_stands_again(shop: Lake) -> None:
     assert _published(shop) == []
 
 
+def test_a_torn_arrival_does_not_swallow_the_next(shop: Lake) -> None:
+    log = shop.root.staged / "orders" / "_arrivals.jsonl"
+    log.write_text(log.read_text() + '{"batch_id": "9f')
+    shop.drop(FILE, ORDERS + "004,Cy,5\n")
+
+    assert _published(shop) == ALL
+
+    assert shop.table("gold/dim_customer").height == 3
+
+
 def test_a_source_that_left_the_landing_folder_stands_as_delivered(shop: Lake) -> None:
     (shop.root.landing / FILE).unlink()
 

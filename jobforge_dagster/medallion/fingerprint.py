@@ -83,7 +83,9 @@ def _defined(thing: Any, seen: set[tuple[str, str]]) -> Iterator[str]:
     """The statements behind a function or class, and the values that a function was made with."""
     yield from _slice(thing.__module__, thing.__qualname__.split(".")[0], seen)
     cells = [cell.cell_contents for cell in getattr(thing, "__closure__", None) or ()]
-    for value in (*cells, *(getattr(thing, "__defaults__", None) or ())):
+    defaults = getattr(thing, "__defaults__", None) or ()
+    keywords = getattr(thing, "__kwdefaults__", None) or {}
+    for value in (*cells, *defaults, *keywords.values()):
         yield from _captured(value, seen)
 
 
@@ -168,7 +170,9 @@ def _bound(statement: ast.stmt) -> set[str]:
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store)
     }
     bound |= {node.name for node in ast.walk(statement) if isinstance(node, ast.FunctionDef)}
-    if not isinstance(statement, ast.Assign | ast.AnnAssign):
+    targets = getattr(statement, "targets", [])
+    changes = any(isinstance(target, ast.Subscript | ast.Attribute) for target in targets)
+    if changes or not isinstance(statement, ast.Assign | ast.AnnAssign):
         bound.update(_names(statement))  # a loop or a bare call may act on whatever it names
     return bound
 

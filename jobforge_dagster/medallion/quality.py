@@ -78,13 +78,13 @@ def judge(frame: pl.LazyFrame, rules: Sequence[Rule], fate: Fate = "rejected") -
     )
     good = pl.all_horizontal(pl.col(name) for name in named)
     values = [name for name in columns if name not in TRACE]
-    refused = verdicts.filter(~good).with_columns(
-        _broken(named).alias("broken"), pl.lit(fate).alias(_FATE)
-    )
     return Judged(
         accepted=verdicts.filter(good).select(exactly(*columns)),
-        refused=refused.select(
-            _FATE, "broken", pl.struct(exactly(*values)).struct.json_encode().alias("row"), *TRACE
+        refused=verdicts.filter(~good).select(
+            pl.lit(fate).alias(_FATE),
+            _broken(named).alias("broken"),
+            pl.struct(exactly(*values)).struct.json_encode().alias("row"),
+            *TRACE,
         ),
     )
 

@@ -53,8 +53,7 @@ def _last_word(absent: dict[str, str], skipped: list[str]) -> str:
     files = "\n".join(f"  {key} expects {file}" for key, file in sorted(absent.items()))
     tables = f"\nSkipped for want of them: {', '.join(sorted(skipped))}." if skipped else ""
     return (
-        f"{len(absent)} source(s) have no file yet:\n{files}{tables}\n"
-        f"Drop the files and run again; every other table was built."
+        f"{len(absent)} source(s) have no file yet:\n{files}{tables}\nDrop the files and run again."
     )
 
 

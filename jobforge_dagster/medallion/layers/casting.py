@@ -37,7 +37,8 @@ def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Ex
             .then(pl.lit(value=False))
         )
     if dtype == pl.Date:
-        return bare.str.to_date("%Y-%m-%d", strict=False)
+        iso = pl.when(bare.str.contains(r"^\d{4}-\d{2}-\d{2}$")).then(bare)
+        return iso.str.to_date("%Y-%m-%d", strict=False)
     if dtype == pl.Datetime:
         return bare.str.to_datetime(strict=False).cast(dtype, strict=False)
     if thousands is not None:
@@ -48,4 +49,5 @@ def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Ex
         )
     # Polars reads "nan" and "inf" as floats; no publisher's figure is meant by them.
     number = pl.when(bare.str.contains(_NUMBER)).then(bare)
-    return number.cast(dtype, strict=False)
+    cast = number.cast(dtype, strict=False)
+    return pl.when(cast.is_finite()).then(cast) if dtype.is_float() else cast

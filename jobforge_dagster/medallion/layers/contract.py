@@ -42,6 +42,10 @@ def check_source(source: Source) -> None:
             description.
     """
     _check_schema(source.key, source.schema)
+    if "source_system" in source.schema.column_names():
+        raise DeclarationError(
+            f"{source.key}: source_system is added by bronze; name the column otherwise."
+        )
     headers: dict[str, str] = {}
     for name, column in source.schema.columns().items():
         said = meaning_of(column)
@@ -55,7 +59,7 @@ def check_source(source: Source) -> None:
         if not can_cast(column.dtype):
             raise DeclarationError(
                 f"{source.key}: bronze cannot make {column.dtype} of text (column {name}). "
-                f"Declare a text, number, boolean, date or time, and derive the rest in silver."
+                f"Declare a text, number, boolean, date or datetime, and derive the rest in silver."
             )
 
 
@@ -71,14 +75,18 @@ def check_table(table: Table) -> None:
         if upstream.layer not in allowed:
             raise DeclarationError(
                 f"{table.key}: a {table.layer} table may read {' or '.join(sorted(allowed))}, "
-                f"not {upstream.key}. No table skips a layer: put the step between in "
-                f"{'silver' if table.layer == 'gold' else 'gold'}."
+                f"not {upstream.key}. "
+                + (
+                    "No table skips a layer: put the step between in silver."
+                    if table.layer == "gold"
+                    else "Declare the table in gold."
+                )
             )
     columns = table.schema.columns()
     for reference in table.foreign_keys:
         _check_reference(table, reference)
     if table.deduplicate:
-        for name in table.deduplicate.by:
+        for name in (*table.deduplicate.by, *table.deduplicate.order):
             if name not in columns:
                 raise DeclarationError(f"{table.key}: deduplicates by {name}, which is no column.")
 

@@ -63,6 +63,7 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
         return Staging(last, new=False) if last else None
     file = path.relative_to(root.landing).as_posix()
     inspection = inspect(path, file, source.encoding)
+    seen = _identity(path)
     batch_id = deliveries.batch_id_of(source, inspection.sha256)
     known = deliveries.find(root, batch_id)
     if known is not None and not (root.path / known.staged_file).exists():
@@ -70,9 +71,15 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
             f"{source.staged_key}: the manifest of batch {batch_id} names {known.staged_file}, "
             f"which is gone. Restore that file; staged files are never deleted by a run."
         )
-    manifest = known or _stage(root, source, path, file, inspection, batch_id, run_id, at)
+    manifest = known or _stage(root, source, path, file, inspection, batch_id, run_id, at, seen)
     deliveries.arrived(root, source, manifest, file, at)
     return Staging(manifest, new=known is None)
+
+
+def _identity(path: Path) -> tuple[int, int, int]:
+    """Changes when another file, or other content, stands at a path."""
+    status = path.stat()
+    return status.st_ino, status.st_size, status.st_mtime_ns
 
 
 def expected(source: Source) -> str:
@@ -108,6 +115,7 @@ def _stage(
     batch_id: str,
     run_id: str,
     at: datetime,
+    seen: tuple[int, int, int],
 ) -> Manifest:
     reading = read(path, file, inspection, source.delimiter, source.renames)
     staged = deliveries.staged_path(root, source, path, batch_id, at)
@@ -126,6 +134,8 @@ def _stage(
             raise DeliveryError(f"{file} is not {source.encoding}: {error}.") from error
         facts = parquet.facts_of(temporary)
         _account(source, file, reading, facts)
+        if _identity(path) != seen:
+            raise DeliveryError(f"{file} was replaced while it was read. Run again.")
     refused = None
     if reading.malformed:
         refused = root.quarantine("staged", source.name, run_id, at)

@@ -69,7 +69,7 @@ def read(
 def _header(path: Path, name: str, inspection: Inspection, delimiter: str) -> tuple[str, ...]:
     try:
         with _open(path, inspection) as file:
-            header = next(csv.reader(file, delimiter=delimiter, strict=True))
+            header = next(csv.reader(file, delimiter=delimiter, strict=True), [])
     except csv.Error as error:
         raise DeliveryError(f"{name}: the header is not CSV ({error}).") from error
     if not header:
@@ -86,11 +86,12 @@ def _names(file: str, header: tuple[str, ...], renames: Mapping[str, str]) -> tu
     places: dict[str, list[str]] = {}
     for place, name in enumerate(names, start=1):
         places.setdefault(name, []).append(str(place))
-        if name in PROVENANCE:
+        plain = " ".join(name.split())  # bronze trims names, so padding does not set one apart
+        if plain in PROVENANCE or plain.startswith("__"):
             raise DeliveryError(
-                f"{file}: column {place} is called {name}, a name that the platform keeps for "
-                f"provenance. Declare "
-                f'renames={{"{name}": "{name.lstrip("_")}"}} in the source.'
+                f"{file}: column {place} is called {plain}, a name that the platform keeps for "
+                f"itself. Declare "
+                f'renames={{"{name}": "{plain.lstrip("_")}"}} in the source.'
             )
     repeated = [
         f"'{name}' in columns {', '.join(at)}" for name, at in places.items() if len(at) > 1
@@ -117,6 +118,8 @@ def _plain_records(
         return None
     if len(header) < 2 or any("\n" in cell for cell in header):
         return None
+    if header[0].startswith(("x^", "x\x01")):
+        return None  # Polars would take these two bytes for the start of a zlib stream
     line = pl.col("line")
     between = f"\\x{{{ord(delimiter):x}}}"
     cell = rf'(?:"(?:[^"]|"")*"|[^"{between}]*)'

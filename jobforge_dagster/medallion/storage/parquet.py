@@ -17,6 +17,9 @@ import polars as pl
 
 FOOTER = "jobforge"
 
+_STORY = frozenset({"fingerprint", "inputs", "rows_in", "batches", "run_id", "written_at"})
+"""What the story of a table holds at least; a damaged one is as good as none."""
+
 
 @dataclass(frozen=True)
 class FileFacts:
@@ -63,7 +66,8 @@ def story_of(path: Path) -> dict[str, Any]:
         story = json.loads(text) if text else {}
     except (OSError, pl.exceptions.PolarsError, ValueError):
         return {}
-    return story if isinstance(story, dict) else {}
+    whole = isinstance(story, dict) and story.keys() >= _STORY
+    return story if whole else {}
 
 
 def facts_of(path: Path) -> FileFacts:
