@@ -155,6 +155,21 @@ def test_a_table_that_is_read_before_it_is_made_names_the_command(clone: Path) -
     assert not (clone / "data/gold").exists()
 
 
+def test_an_extra_column_in_a_wide_file_is_kept_as_text_and_reported(sample_lake: Lake) -> None:
+    file = sample_lake.root.landing / "cops/employment_emploi_2024_2033_noc2021.csv"
+    lines = file.read_text().splitlines()
+    file.write_text("\n".join([f"{lines[0]},Notes", *(f"{line},n/a" for line in lines[1:])]))
+
+    run = sample_lake.run("staged/cops_employment", "bronze/cops/cops_employment")
+
+    facts = run.metadata["bronze/cops/cops_employment"]
+    assert facts["extra_columns"] == ["Notes"]
+    assert facts["rejected"] == 0
+    bronze = sample_lake.table("bronze/cops/cops_employment")
+    assert set(bronze["Notes"]) == {"n/a"}
+    assert bronze.schema["2033"] == pl.Float64
+
+
 def test_the_quarantined_row_leads_back_to_its_record(sample_lake: Lake) -> None:
     assert sample_lake.run().success
 

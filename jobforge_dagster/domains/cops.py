@@ -73,7 +73,7 @@ measure_files = [
         schema=MeasureFile,
         origin=COPS_2024,
         nulls=["N/A"],
-        remaining=Remaining(pl.Float64, f"{measure.text} In the year of the header."),
+        remaining=Remaining(pl.Float64, f"{measure.text} In the year of the header.", r"\d{4}"),
     )
     for name, measure in MEASURES.items()
 ]

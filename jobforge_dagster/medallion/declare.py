@@ -86,10 +86,13 @@ class Remaining:
     """What every column of a source that its schema does not name holds.
 
     For wide files whose headers are values (a year, a descriptor): all of them share one type.
+    ``headers`` is a regular expression that such a header matches in whole; other columns are
+    unexpected: kept as text and reported.
     """
 
     dtype: pl.DataType | type[pl.DataType]
     text: str
+    headers: str = ".*"
 
 
 @dataclass(frozen=True, eq=False)

@@ -73,7 +73,9 @@ def source_version(source: Source) -> str:
         "columns": columns,
         "nulls": source.nulls,
         "thousands": source.thousands,
-        "remaining": str(source.remaining.dtype) if source.remaining else None,
+        "remaining": [str(source.remaining.dtype), source.remaining.headers]
+        if source.remaining
+        else None,
         "system": source.origin.system,
     }
     return _digest([platform_version(), json.dumps(declared, sort_keys=True)])

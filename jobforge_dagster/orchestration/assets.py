@@ -147,7 +147,7 @@ def _promote_source(root: DataRoot, source: Source) -> tuple[Promotion, list[str
         inputs={source.staged_key: batch},
         build=lambda: bronze.build(source, staged, columns),
     )
-    return promotion, bronze.extra_columns(source, columns)
+    return promotion, bronze.extra_columns(columns)
 
 
 def _present(root: DataRoot, key: str) -> Input:

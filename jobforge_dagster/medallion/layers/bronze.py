@@ -8,6 +8,7 @@ that does not cast is refused whole, with the text as it was delivered.
 from __future__ import annotations
 
 import difflib
+import re
 from dataclasses import dataclass
 
 import polars as pl
@@ -69,10 +70,10 @@ def columns_of(source: Source, staged: list[str], file: str) -> list[BronzeColum
                 f"{source.key}: the header {header!r} of {file} has the name of another column. "
                 f"Declare it in {source.schema.__name__} under a name of its own."
             )
-        dtype = source.remaining.dtype if source.remaining else pl.String
-        found.append(
-            BronzeColumn(header, name, dtype() if isinstance(dtype, type) else dtype, False)
-        )
+        known = source.remaining is not None and re.fullmatch(source.remaining.headers, name)
+        dtype = source.remaining.dtype if source.remaining and known else pl.String
+        dtype = dtype() if isinstance(dtype, type) else dtype
+        found.append(BronzeColumn(header, name, dtype, declared=bool(known)))
     return found
 
 
@@ -137,10 +138,8 @@ def _rules(source: Source, column: BronzeColumn, text: str) -> list[Rule]:
     ]
 
 
-def extra_columns(source: Source, columns: list[BronzeColumn]) -> list[str]:
+def extra_columns(columns: list[BronzeColumn]) -> list[str]:
     """Columns that the declaration does not know: kept as text, and to be reported."""
-    if source.remaining is not None:
-        return []
     return [column.name for column in columns if not column.declared]
 
 
