@@ -47,7 +47,7 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         skippable=True,
     )
 
-    @dg.multi_asset(name=_op(source.staged_key), specs=[spec], can_subset=False)
+    @dg.multi_asset(name=_argument(source.staged_key), specs=[spec], can_subset=False)
     def staged(context: dg.AssetExecutionContext) -> Iterator[Any]:
         try:
             staging = stage(root, source, run_id=context.run_id, at=now())
@@ -188,6 +188,3 @@ def _key(key: str) -> dg.AssetKey:
 
 def _argument(key: str) -> str:
     return key.replace("/", "__").replace("-", "_")
-
-
-_op = _argument

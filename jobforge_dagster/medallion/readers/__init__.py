@@ -1,7 +1,7 @@
 """Reads delivered files into frames of untouched text.
 
-Nothing here decides what a value means: that is bronze's. Each format has a module with one
-``read`` function that returns a :class:`Reading`; a format is recognised by the file's ending.
+Nothing here decides what a value means: that is bronze's. ``inspect`` proves that a file is text
+as declared, ``read`` gives its records as a :class:`Reading`. The one format so far is CSV.
 """
 
 from jobforge_dagster.medallion.readers.base import Inspection, Malformed, Reading
