@@ -9,18 +9,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date
-from typing import TYPE_CHECKING, Any, Literal
+from datetime import date, timedelta
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import dataframely as dy
 
 from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.grain import Grain, Rows
 
 if TYPE_CHECKING:
     import polars as pl
+    from dataframely._rule import RuleFactory
 
 Layer = Literal["staged", "bronze", "silver", "gold"]
+Severity = Literal["reject", "warn"]
 TableFunction = Callable[..., "pl.LazyFrame"]
+
+MAX_REJECTED = 0.05
+"""Share of its rows that a table may refuse and still be published, unless it declares its own."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +88,39 @@ def meaning_of(column: dy.Column) -> Meaning | None:
 
 
 @dataclass(frozen=True)
+class Terms:
+    """How a row rule speaks and acts: its message, and what becomes of a row that breaks it."""
+
+    message: str
+    severity: Severity
+
+
+def rule(
+    message: str, severity: Severity = "reject"
+) -> Callable[[Callable[[Any], pl.Expr]], RuleFactory]:
+    """Declare a method of a schema class as a row rule, as ``dataframely.rule`` does.
+
+    The method returns an expression that is true for a good row; null counts as true.
+
+    Args:
+        message: what is wrong with a row that breaks the rule; ``{column}`` stands for its value.
+        severity: ``reject`` sends such a row to quarantine; ``warn`` keeps, counts and samples it.
+    """
+
+    def declare(check: Callable[[Any], pl.Expr]) -> RuleFactory:
+        check._terms = Terms(message, severity)  # type: ignore[attr-defined]
+        return dy.rule()(check)
+
+    return declare
+
+
+def terms_of(schema: type[dy.Schema], name: str) -> Terms | None:
+    """The terms of a row rule, if it was declared with :func:`rule`."""
+    check = getattr(getattr(schema, name, None), "validation_fn", None)
+    return getattr(check, "_terms", None)
+
+
+@dataclass(frozen=True)
 class Remaining:
     """What every column of a source that its schema does not name holds.
 
@@ -116,6 +155,8 @@ class Source:
         remaining: the type of the columns that ``schema`` does not name; without it they are
             unexpected: kept as text and reported.
         renames: staged names for headers that the platform reserves, e.g. ``{"_layer": "layer"}``.
+        max_rejected: share of the rows that bronze may refuse and still be published.
+        cadence: how often the publisher delivers; an older delivery is told to be stale.
     """
 
     name: str
@@ -132,6 +173,8 @@ class Source:
     thousands: str | None = None
     remaining: Remaining | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
+    max_rejected: float = MAX_REJECTED
+    cadence: timedelta | None = None
 
     @property
     def staged_key(self) -> str:
@@ -177,6 +220,45 @@ class Reference:
         return f"{'_'.join(self.columns)}_exists"
 
 
+@dataclass(frozen=True)
+class Agreement:
+    """A rule that compares each row with what other rows say of the same thing.
+
+    Attributes:
+        name: of the rule.
+        table: the table of those rows; ``None`` where a table is compared with itself.
+        summary: makes of it at most one row for each ``on``, with the columns to compare.
+        on: columns that both have.
+        obeyed: true for a good row, over the row's columns and those of the summary; null (nothing
+            to compare with) counts as true.
+        message: as in :func:`rule`.
+        severity: as in :func:`rule`.
+    """
+
+    name: str
+    table: Table | None
+    summary: TableFunction
+    on: tuple[str, ...]
+    obeyed: pl.Expr
+    message: str
+    severity: Severity
+
+
+def agrees(
+    name: str,
+    table: Table | None,
+    summary: TableFunction,
+    *,
+    on: str | Sequence[str],
+    obeyed: pl.Expr,
+    message: str,
+    severity: Severity = "reject",
+) -> Agreement:
+    """A rule against other rows; see :class:`Agreement`."""
+    columns = (on,) if isinstance(on, str) else tuple(on)
+    return Agreement(name, table, summary, columns, obeyed, message, severity)
+
+
 def references(columns: str | Sequence[str], table: Table | None) -> Reference:
     """A foreign key from ``columns`` to the primary key of ``table`` (``None``: to itself)."""
     return Reference((columns,) if isinstance(columns, str) else tuple(columns), table)
@@ -187,7 +269,7 @@ class Table:
     """A silver or gold table: one function from LazyFrames to a LazyFrame, and one schema.
 
     The function gets its inputs in the declared order, as positional arguments. It need not select
-    its final columns: the schema does.
+    its final columns: the schema does. ``grain`` says what one row stands for.
     """
 
     name: str
@@ -196,8 +278,11 @@ class Table:
     function: TableFunction
     schema: type[dy.Schema]
     inputs: tuple[Source | Table, ...]
+    grain: Grain
     foreign_keys: tuple[Reference, ...]
+    agreements: tuple[Agreement, ...]
     deduplicate: Deduplicate | None
+    max_rejected: float
     answers: tuple[str, ...]
     owner: str
     steward: str | None
@@ -215,13 +300,27 @@ class Table:
 
     @property
     def parents(self) -> tuple[Table, ...]:
-        """The other tables that foreign keys point to, each once."""
-        return tuple(dict.fromkeys(fk.table for fk in self.foreign_keys if fk.table is not None))
+        """The other tables that keys point to and rows are compared with, each once."""
+        rules: tuple[Reference | Agreement, ...] = (*self.foreign_keys, *self.agreements)
+        return tuple(dict.fromkeys(rule.table for rule in rules if rule.table is not None))
 
     @property
     def upstream(self) -> tuple[Source | Table, ...]:
         """Everything that must exist before this table: inputs, then parents, each once."""
         return tuple(dict.fromkeys((*self.inputs, *self.parents)))
+
+
+class TableOptions(TypedDict, total=False):
+    """What may be said of a silver or gold table alike.
+
+    ``grain`` says what a row stands for (see :mod:`grain`; a row of the first input, if nothing is
+    said); ``max_rejected`` which share of the rows may be refused before nothing is published.
+    """
+
+    grain: Grain
+    foreign_keys: Sequence[Reference]
+    agreements: Sequence[Agreement]
+    max_rejected: float
 
 
 class Domain:
@@ -271,11 +370,11 @@ class Domain:
         schema: type[dy.Schema],
         inputs: Sequence[Source | Table],
         name: str | None = None,
-        foreign_keys: Sequence[Reference] = (),
         deduplicate: Deduplicate | None = None,
+        **options: Unpack[TableOptions],
     ) -> Callable[[TableFunction], Table]:
         """Declare the decorated function as a silver table, named after it unless ``name`` is."""
-        return self._table("silver", schema, inputs, name, foreign_keys, deduplicate, ())
+        return self._table("silver", schema, inputs, name, deduplicate, (), options)
 
     def gold(
         self,
@@ -283,11 +382,11 @@ class Domain:
         schema: type[dy.Schema],
         inputs: Sequence[Source | Table],
         name: str | None = None,
-        foreign_keys: Sequence[Reference] = (),
         answers: Sequence[str] = (),
+        **options: Unpack[TableOptions],
     ) -> Callable[[TableFunction], Table]:
         """Declare the decorated function as a gold table; ``answers`` are business questions."""
-        return self._table("gold", schema, inputs, name, foreign_keys, None, answers)
+        return self._table("gold", schema, inputs, name, None, answers, options)
 
     def _table(
         self,
@@ -295,9 +394,9 @@ class Domain:
         schema: type[dy.Schema],
         inputs: Sequence[Source | Table],
         name: str | None,
-        foreign_keys: Sequence[Reference],
         deduplicate: Deduplicate | None,
         answers: Sequence[str],
+        options: TableOptions,
     ) -> Callable[[TableFunction], Table]:
         def declare(function: TableFunction) -> Table:
             declared = Table(
@@ -307,8 +406,11 @@ class Domain:
                 function=function,
                 schema=schema,
                 inputs=tuple(inputs),
-                foreign_keys=tuple(foreign_keys),
+                grain=options.get("grain", Rows()),
+                foreign_keys=tuple(options.get("foreign_keys", ())),
+                agreements=tuple(options.get("agreements", ())),
                 deduplicate=deduplicate,
+                max_rejected=options.get("max_rejected", MAX_REJECTED),
                 answers=tuple(answers),
                 owner=self.owner,
                 steward=self.steward,

@@ -21,6 +21,7 @@ from typing import Any
 import dataframely as dy
 import polars as pl
 
+from jobforge_dagster.medallion.corrections import Corrections
 from jobforge_dagster.medallion.declare import Domain, Source, Table, meaning_of
 
 _PLATFORM = __name__.rpartition(".")[0]
@@ -57,6 +58,7 @@ def table_version(table: Table) -> str:
         f"{fk.columns}>{fk.table.key if fk.table else table.key}" for fk in table.foreign_keys
     ]
     parts.append(repr(table.deduplicate))
+    parts.append(str(table.grain))
     seen: set[tuple[str, str]] = set()
     statements = {*_defined(table.function, seen), *_defined(table.schema, seen)}
     return _digest([*parts, *sorted(statements)])
@@ -94,6 +96,9 @@ def _defined(thing: Any, seen: set[tuple[str, str]]) -> Iterator[str]:
 def _captured(value: Any, seen: set[tuple[str, str]]) -> Iterator[str]:
     if isinstance(value, Source | Table | Domain):
         return
+    if isinstance(value, Corrections):
+        yield value.version
+        return
     if isinstance(value, tuple | list | set | frozenset | dict):
         yield f"{type(value).__name__} of {len(value)}"
         for each in value.items() if isinstance(value, dict) else value:
@@ -110,8 +115,12 @@ def _slice(module_name: str, name: str, seen: set[tuple[str, str]]) -> Iterator[
         return
     seen.add((module_name, name))
     module = sys.modules[module_name]
-    if isinstance(getattr(module, name, None), Source | Domain):
+    value = getattr(module, name, None)
+    if isinstance(value, Source | Domain):
         return  # inputs count by their content, domains not at all
+    if isinstance(value, Corrections):
+        yield value.version
+        return
     index = _index(module)
     for statement in index.get(name, ()):
         if isinstance(statement, ast.Import | ast.ImportFrom):

@@ -9,14 +9,19 @@ Every row of every layer carries five columns beside its data:
 - ``_layer``: the layer's name.
 - ``_source_row``: 1-based number of the record, below the header, in the first file named; null
   where no single record stands behind the row.
+- ``_corrections``: in silver and gold, the ids of the corrections that changed a value of the row,
+  separated in the same manner; null for an untouched row.
+- ``_unread``: in bronze, the cells of a wide file that do not read as their type, as they were
+  delivered. The others of the record are good: such a cell is refused in silver, where it has
+  become a row of its own.
 
 ``_ingested_at`` and ``_layer`` say when and where a table was written: the platform stamps them.
-The three others, the trace, travel through a table's function. The helpers here carry them.
+The others travel through a table's function. The helpers here carry them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 import polars as pl
@@ -27,6 +32,8 @@ INGESTED_AT = "_ingested_at"
 BATCH_ID = "_batch_id"
 LAYER = "_layer"
 SOURCE_ROW = "_source_row"
+CORRECTIONS = "_corrections"
+UNREAD = "_unread"
 
 PROVENANCE: dict[str, pl.DataType] = {
     SOURCE_FILE: pl.String(),
@@ -38,12 +45,23 @@ PROVENANCE: dict[str, pl.DataType] = {
 """Names and types of the provenance columns, in the order in which they are written."""
 
 TRACE: tuple[str, ...] = (SOURCE_FILE, BATCH_ID, SOURCE_ROW)
-"""The part of the provenance that a table's function sees and must keep."""
+"""The part of the provenance that says where a row comes from."""
+
+CARRIED: dict[str, pl.DataType] = {
+    **{name: PROVENANCE[name] for name in TRACE},
+    CORRECTIONS: pl.String(),
+    UNREAD: pl.String(),
+}
+"""What a table's function sees and must keep: the trace, the corrections, the unread cells."""
+
+carried = cs.by_name(*CARRIED)
+"""Selector of the columns that are carried along."""
 
 SEPARATOR = "|"
 """Stands between the files (and the batches) of a row that was made from several."""
 
 _OTHER = "__other"
+_CELL, _TEXT = "\x1e", "\x1f"
 
 
 def join(
@@ -61,7 +79,7 @@ def join(
     Takes what ``LazyFrame.join`` takes. The row stands for the left record; where only the right
     side has one (a full join), for the right. The order of the left rows is kept.
     """
-    renamed = right.rename({name: f"{name}{_OTHER}" for name in TRACE})
+    renamed = right.rename({name: f"{name}{_OTHER}" for name in CARRIED})
     if how == "full":
         options.setdefault("coalesce", True)
     return (
@@ -77,12 +95,16 @@ def join(
         .with_columns(
             _both(SOURCE_FILE),
             _both(BATCH_ID),
+            _both(CORRECTIONS),
+            pl.concat_str(UNREAD, f"{UNREAD}{_OTHER}", ignore_nulls=True)
+            .replace("", None)
+            .alias(UNREAD),
             pl.when(pl.col(SOURCE_FILE).is_null())
             .then(pl.col(f"{SOURCE_ROW}{_OTHER}"))
             .otherwise(pl.col(SOURCE_ROW))
             .alias(SOURCE_ROW),
         )
-        .drop(f"{name}{_OTHER}" for name in TRACE)
+        .drop(f"{name}{_OTHER}" for name in CARRIED)
     )
 
 
@@ -95,9 +117,31 @@ def unpivot(
     value_name: str,
 ) -> pl.LazyFrame:
     """Turn the columns ``on`` into rows; each traces to the record that the cell stood in."""
-    return frame.unpivot(
-        on=on, index=[*index, *TRACE], variable_name=variable_name, value_name=value_name
+    cells = frame.unpivot(
+        on=on, index=[*index, *CARRIED], variable_name=variable_name, value_name=value_name
     )
+    mark = pl.concat_str(pl.lit(_CELL), variable_name, pl.lit(_TEXT))
+    at = pl.col(UNREAD).str.find(mark, literal=True)
+    of_this_cell = pl.col(UNREAD).str.slice(at + 1).str.split(_CELL).list.first()
+    return cells.with_columns(
+        pl.when(at.is_not_null()).then(pl.lit(_CELL) + of_this_cell).alias(UNREAD)
+    )
+
+
+def unread(cells: Mapping[str, pl.Expr]) -> pl.Expr:
+    """The ``_unread`` column: column name to the text of a cell that does not read, else null."""
+    told = [
+        pl.lit(f"{_CELL}{name}{_TEXT}") + text.str.replace_all(f"[{_CELL}{_TEXT}]", " ")
+        for name, text in cells.items()
+    ]
+    joined = pl.concat_str(told, ignore_nulls=True)
+    return pl.when(joined != "").then(joined).alias(UNREAD)
+
+
+def unread_for_people() -> pl.Expr:
+    """The unread cells of a row as words."""
+    told = pl.col(UNREAD).str.strip_prefix(_CELL).str.replace_all(_CELL, "; ", literal=True)
+    return told.str.replace_all(_TEXT, " holds ", literal=True)
 
 
 def aggregate(frame: pl.LazyFrame, by: str | Sequence[str], *aggregations: pl.Expr) -> pl.LazyFrame:
@@ -114,6 +158,8 @@ def aggregate(frame: pl.LazyFrame, by: str | Sequence[str], *aggregations: pl.Ex
             for name in (SOURCE_FILE, BATCH_ID)
         ),
         pl.when(one_record).then(pl.col(SOURCE_ROW).first()).alias(SOURCE_ROW),
+        pl.when(pl.col(CORRECTIONS).count() > 0).then(_all_of(CORRECTIONS)).alias(CORRECTIONS),
+        pl.col(UNREAD).drop_nulls().str.join("").replace("", None),
     )
 
 
@@ -131,5 +177,5 @@ def _both(name: str) -> pl.Expr:
 
 
 def _all_of(name: str) -> pl.Expr:
-    each = pl.col(name).unique().str.split(SEPARATOR).explode()
+    each = pl.col(name).drop_nulls().unique().str.split(SEPARATOR).explode()
     return each.unique().sort().str.join(SEPARATOR)

@@ -16,23 +16,33 @@ import polars as pl
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source, meaning_of
 from jobforge_dagster.medallion.errors import ContractError
+from jobforge_dagster.medallion.grain import Rows
 from jobforge_dagster.medallion.layers.casting import from_text
 from jobforge_dagster.medallion.layers.names import normal, trimmed
-from jobforge_dagster.medallion.provenance import PROVENANCE, TRACE
-from jobforge_dagster.medallion.quality import Judged, Rule, judge, say
+from jobforge_dagster.medallion.provenance import CORRECTIONS, PROVENANCE, TRACE, UNREAD, unread
+from jobforge_dagster.medallion.quality.judge import Candidate, Made
+from jobforge_dagster.medallion.quality.rules import Rule, cells_rule, say
 
 SOURCE_SYSTEM = "source_system"
+CAST, TEXT = "cast", "text"
+"""Kinds of bronze's rules; each column has one of both, named after it."""
+
+_GRAIN = Rows()
 _RAW = "__raw_{}"
 
 
 @dataclass(frozen=True)
 class BronzeColumn:
-    """One column of bronze: the staged column it is made of, its name and its type."""
+    """One column of bronze: the staged column it is made of, its name and its type.
+
+    ``wide`` columns are those that the source types by their headers.
+    """
 
     staged: str
     name: str
     dtype: pl.DataType
     declared: bool
+    wide: bool = False
 
 
 def columns_of(source: Source, staged: list[str], file: str) -> list[BronzeColumn]:
@@ -73,12 +83,14 @@ def columns_of(source: Source, staged: list[str], file: str) -> list[BronzeColum
         known = source.remaining is not None and re.fullmatch(source.remaining.headers, name)
         dtype = source.remaining.dtype if source.remaining and known else pl.String
         dtype = dtype() if isinstance(dtype, type) else dtype
-        found.append(BronzeColumn(header, name, dtype, declared=bool(known)))
+        found.append(BronzeColumn(header, name, dtype, declared=bool(known), wide=bool(known)))
     return found
 
 
-def build(source: Source, staged: pl.LazyFrame, columns: list[BronzeColumn]) -> Judged:
+def build(source: Source, staged: pl.LazyFrame, columns: list[BronzeColumn]) -> Made:
     """Name and type a staged delivery; rows that do not cast are refused.
+
+    In a wide file, whose headers are values, a cell that does not cast is set aside alone.
 
     Args:
         source: the declaration.
@@ -100,42 +112,55 @@ def build(source: Source, staged: pl.LazyFrame, columns: list[BronzeColumn]) -> 
             for column, text in zip(columns, texts, strict=True)
         ),
         pl.lit(source.origin.system).alias(SOURCE_SYSTEM),
+        pl.lit(None, pl.String).alias(CORRECTIONS),
     )
-    rules = [
-        rule
+    wide = {
+        column.name: pl.when(_not_cast(column, text)).then(pl.col(text))
         for column, text in zip(columns, texts, strict=True)
-        for rule in _rules(source, column, text)
+        if column.wide and column.dtype != pl.String
+    }
+    rules = [
+        _rule(source, column, text)
+        for column, text in zip(columns, texts, strict=True)
+        if column.name not in wide
     ]
-    judged = judge(named, rules)
-    order = [*(column.name for column in columns), SOURCE_SYSTEM, *TRACE]
-    return Judged(judged.accepted.select(exactly(*order)), judged.refused)
+    if wide:
+        rules.append(cells_rule(source.key, "warn"))
+    candidate = Candidate(
+        key=source.key,
+        frame=named.with_columns(unread(wide) if wide else pl.lit(None, pl.String).alias(UNREAD)),
+        columns=(*(column.name for column in columns), SOURCE_SYSTEM),
+        rules=tuple(rules),
+        expected=_GRAIN.expected({source.staged_key: staged}),
+    )
+    return Made(candidate, str(_GRAIN), marks=(UNREAD,) if wide else ())
 
 
-def _rules(source: Source, column: BronzeColumn, text: str) -> list[Rule]:
+def _not_cast(column: BronzeColumn, text: str) -> pl.Expr:
+    return exactly(column.name).is_null() & pl.col(text).is_not_null()
+
+
+def _rule(source: Source, column: BronzeColumn, text: str) -> Rule:
     shown = pl.col(text).str.replace_all("\x00", "\\0", literal=True)
     if column.dtype == pl.String:
-        return [
-            Rule(
-                id=f"{source.key}:text.{column.name}",
-                obeyed=~pl.col(text).str.contains("\x00", literal=True),
-                message=say("'", shown, f"' in column {column.name} holds a NUL character"),
-                error_type="nul_character",
-            )
-        ]
-    hint = "" if source.thousands else "; if digits are grouped on purpose, declare thousands="
-    return [
-        Rule(
-            id=f"{source.key}:cast.{column.name}",
-            obeyed=exactly(column.name).is_not_null() | pl.col(text).is_null(),
-            message=say(
-                "'",
-                shown,
-                f"' in column {column.name} does not read as {column.dtype}",
-                hint if column.dtype.is_numeric() else "",
-            ),
-            error_type="cast",
+        return Rule(
+            id=f"{source.key}:{TEXT}.{column.name}",
+            obeyed=~pl.col(text).str.contains("\x00", literal=True),
+            message=say("'", shown, f"' in column {column.name} holds a NUL character"),
+            error_type="nul_character",
         )
-    ]
+    hint = "" if source.thousands else "; if digits are grouped on purpose, declare thousands="
+    return Rule(
+        id=f"{source.key}:{CAST}.{column.name}",
+        obeyed=~_not_cast(column, text),
+        message=say(
+            "'",
+            shown,
+            f"' in column {column.name} does not read as {column.dtype}",
+            hint if column.dtype.is_numeric() else "",
+        ),
+        error_type=CAST,
+    )
 
 
 def extra_columns(columns: list[BronzeColumn]) -> list[str]:

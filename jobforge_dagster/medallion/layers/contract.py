@@ -23,9 +23,11 @@ import dataframely as dy
 
 from jobforge_dagster.medallion.declare import Layer, Reference, Source, Table, meaning_of
 from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.grain import Groups
 from jobforge_dagster.medallion.layers.casting import can_cast
 from jobforge_dagster.medallion.layers.names import normal
-from jobforge_dagster.medallion.provenance import PROVENANCE
+from jobforge_dagster.medallion.provenance import CARRIED, PROVENANCE
+from jobforge_dagster.medallion.quality.rules import CELLS_READ, check_templates, rule_names
 
 MAY_READ: dict[Layer, frozenset[Layer]] = {
     "silver": frozenset({"bronze", "silver"}),
@@ -83,19 +85,39 @@ def check_table(table: Table) -> None:
                 )
             )
     columns = table.schema.columns()
+    check_templates(table.key, table.schema)
     for reference in table.foreign_keys:
         _check_reference(table, reference)
+    for agreement in table.agreements:
+        if agreement.table is not None and agreement.table.layer != table.layer:
+            raise DeclarationError(
+                f"{table.key}: {agreement.name} compares within a layer, not with "
+                f"{agreement.table.key}."
+            )
+    _refuse_repeated_rules(table)
+    if table.layer == "silver" and isinstance(table.grain, Groups):
+        raise DeclarationError(f"{table.key}: a silver table must not aggregate. Do it in gold.")
     if table.deduplicate:
         for name in (*table.deduplicate.by, *table.deduplicate.order):
             if name not in columns:
                 raise DeclarationError(f"{table.key}: deduplicates by {name}, which is no column.")
 
 
+def _refuse_repeated_rules(table: Table) -> None:
+    own = [*(each.name for each in table.agreements), *(each.rule for each in table.foreign_keys)]
+    names = [*rule_names(table.schema), CELLS_READ, *own]
+    repeated = sorted({name for name in names if names.count(name) > 1})
+    if repeated:
+        raise DeclarationError(
+            f"{table.key}: several rules are named {', '.join(repeated)}. Rename one of each pair."
+        )
+
+
 def _check_schema(key: str, schema: type[dy.Schema]) -> None:
     if not (schema.__doc__ or "").strip():
         raise DeclarationError(f"{key}: say what a row is in the docstring of {schema.__name__}.")
     for name in schema.column_names():
-        if name in PROVENANCE or name.startswith("__"):
+        if name in {*PROVENANCE, *CARRIED} or name.startswith("__"):
             raise DeclarationError(
                 f"{key}: the column name {name} is reserved for the platform. Give the column "
                 f"another name; if the publisher's header is called that, declare "

@@ -9,9 +9,11 @@ come out again before the delivery is committed.
 from __future__ import annotations
 
 import fnmatch
+import json
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
@@ -29,17 +31,30 @@ from jobforge_dagster.medallion.provenance import (
 )
 from jobforge_dagster.medallion.readers import Inspection, Reading, inspect, read
 from jobforge_dagster.medallion.storage import deliveries, parquet, quarantine
-from jobforge_dagster.medallion.storage.atomic import creating
+from jobforge_dagster.medallion.storage.atomic import append_line, creating
 from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
 @dataclass(frozen=True)
 class Staging:
-    """The delivery of a source that stands, and whether it was staged just now."""
+    """The delivery of a source that stands, whether it was staged just now, and the one before."""
 
     manifest: Manifest
     new: bool
+    before: Manifest | None = None
+
+    @property
+    def added(self) -> list[str]:
+        """Headers that the delivery before had not."""
+        before = self.before.header if self.before else self.manifest.header
+        return [header for header in self.manifest.header if header not in before]
+
+    @property
+    def removed(self) -> list[str]:
+        """Headers that only the delivery before had."""
+        before = self.before.header if self.before else ()
+        return [header for header in before if header not in self.manifest.header]
 
 
 def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Staging | None:
@@ -58,8 +73,8 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
         DeliveryError: the file cannot be staged, or several files claim to be it.
     """
     path = _landed(root, source)
+    last = deliveries.standing(root, source)
     if path is None:
-        last = deliveries.standing(root, source)
         return Staging(last, new=False) if last else None
     file = path.relative_to(root.landing).as_posix()
     inspection = inspect(path, file, source.encoding)
@@ -73,7 +88,8 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
         )
     manifest = known or _stage(root, source, path, file, inspection, batch_id, run_id, at, seen)
     deliveries.arrived(root, source, manifest, file, at)
-    return Staging(manifest, new=known is None)
+    quarantine.settle_delivery(root, source.staged_key, manifest, run_id=run_id, at=at)
+    return Staging(manifest, new=known is None, before=last)
 
 
 def _identity(path: Path) -> tuple[int, int, int]:
@@ -148,6 +164,7 @@ def _stage(
             run_id=run_id,
             at=at,
         )
+        append_line(root.run_log(run_id, at), json.dumps(_summary(source, reading, run_id, at)))
     manifest = Manifest(
         batch_id=batch_id,
         source=source.name,
@@ -176,6 +193,22 @@ def _stage(
     return manifest
 
 
+def _summary(source: Source, reading: Reading, run_id: str, at: datetime) -> dict[str, Any]:
+    """What the run's error log says of a delivery with malformed records."""
+    malformed = len(reading.malformed)
+    return {
+        "table": source.staged_key,
+        "run_id": run_id,
+        "at": at.isoformat(),
+        "outcome": "published",
+        "expected": reading.total,
+        "accepted": reading.total - malformed,
+        "rejected": malformed,
+        "deduplicated": 0,
+        "broken": {"rejected": {f"{source.staged_key}:{quarantine.MALFORMED}": malformed}},
+    }
+
+
 def _account(source: Source, file: str, reading: Reading, facts: parquet.FileFacts) -> None:
     """Every record and every column of the file must be accounted for."""
     if not facts.rows and not reading.malformed:
@@ -186,6 +219,15 @@ def _account(source: Source, file: str, reading: Reading, facts: parquet.FileFac
             f"{file}: not one of {reading.total} records reads as CSV with {len(reading.header)} "
             f"cells between '{source.delimiter}'; record {first.row} {first.reason}. Is it CSV, "
             f"and is the delimiter right?"
+        )
+    damaged = len(reading.malformed)
+    if damaged > source.max_rejected * reading.total:
+        first = reading.malformed[0]
+        raise DeliveryError(
+            f"{source.staged_key}: {damaged} of {reading.total} records of {file} "
+            f"({damaged / reading.total:.1%}) are malformed and {source.max_rejected:.1%} may be, "
+            f"so it is not staged; what stood before stays. The first: record {first.row} "
+            f"{first.reason}. Mend the file, or allow more by max_rejected=."
         )
     told = facts.rows + len(reading.malformed) + len(reading.blank)
     columns = list(reading.names)

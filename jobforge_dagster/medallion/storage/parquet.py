@@ -17,7 +17,9 @@ import polars as pl
 
 FOOTER = "jobforge"
 
-_STORY = frozenset({"fingerprint", "inputs", "rows_in", "batches", "run_id", "written_at"})
+_STORY = frozenset(
+    {"fingerprint", "inputs", "rows_in", "batches", "run_id", "written_at", "previous_run"}
+)
 """What the story of a table holds at least; a damaged one is as good as none."""
 
 
@@ -49,9 +51,9 @@ def sink(frame: pl.LazyFrame, path: Path, story: Mapping[str, Any]) -> pl.LazyFr
     )
 
 
-def run(*sinks: pl.LazyFrame) -> None:
-    """Execute planned writes in one streaming pass; what they share is computed once."""
-    pl.collect_all(sinks, engine="streaming")
+def run(*plans: pl.LazyFrame) -> list[pl.DataFrame]:
+    """Execute plans, writes among them, in one streaming pass; what they share is computed once."""
+    return pl.collect_all(plans, engine="streaming")
 
 
 def scan(path: Path) -> pl.LazyFrame:
@@ -61,13 +63,18 @@ def scan(path: Path) -> pl.LazyFrame:
 
 def story_of(path: Path) -> dict[str, Any]:
     """What was written into the footer; empty where there is no such table, or not of ours."""
+    story = footer_of(path)
+    return story if story.keys() >= _STORY else {}
+
+
+def footer_of(path: Path) -> dict[str, Any]:
+    """What we wrote into the footer of a file; empty where there is none, or not of ours."""
     try:
         text = pl.read_parquet_metadata(path).get(FOOTER)
-        story = json.loads(text) if text else {}
+        footer = json.loads(text) if text else {}
     except (OSError, pl.exceptions.PolarsError, ValueError):
         return {}
-    whole = isinstance(story, dict) and story.keys() >= _STORY
-    return story if whole else {}
+    return footer if isinstance(footer, dict) else {}
 
 
 def facts_of(path: Path) -> FileFacts:

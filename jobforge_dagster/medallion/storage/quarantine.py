@@ -1,86 +1,119 @@
-"""Quarantine: the rows that a table refused, with their original values and the reasons.
+"""Quarantine: the rows that tables refused, with their original values, reasons and history.
 
-One Parquet file a table and run. A record holds the source record as it was delivered, the row as
-it stood when it was refused, and every rule that it broke.
+``quarantine/{layer}/{date}/`` holds what is refused as the tables stand: one file for a table, of
+the run that published it. ``quarantine/_history/`` holds the records that were resolved, one file
+for a table and the run that resolved them. A record is in one of both, once. The files follow from
+the tables: after a crash, ``settle`` brings them to what the table in place says.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 
 import polars as pl
+from polars.io.plugins import register_io_source
 
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
+    CORRECTIONS,
     PROVENANCE,
     SEPARATOR,
     SOURCE_FILE,
     SOURCE_ROW,
 )
-from jobforge_dagster.medallion.quality import BROKEN
+from jobforge_dagster.medallion.quality.record import RECORD, QuarantineRecord
+from jobforge_dagster.medallion.quality.rules import version_of
 from jobforge_dagster.medallion.readers import Malformed
-from jobforge_dagster.medallion.storage import deliveries, parquet
+from jobforge_dagster.medallion.storage import deliveries, parquet, publications
 from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.deliveries import Manifest
+from jobforge_dagster.medallion.storage.publications import Publication
 from jobforge_dagster.medallion.storage.root import DataRoot
 
-RECORD: dict[str, pl.DataType] = {
-    "table": pl.String(),
-    "layer": pl.String(),
-    "fate": pl.String(),
-    "broken": BROKEN,
-    "original": pl.String(),
-    "row": pl.String(),
-    "source_file": pl.String(),
-    "source_row": pl.UInt32(),
-    "batch_id": pl.String(),
-    "run_id": pl.String(),
-    "quarantined_at": pl.Datetime("us", "UTC"),
-}
-"""Columns of a quarantine file. ``original`` is the source record as JSON, header to text (for a
-record that no row can represent: its raw text under ``raw``); ``row`` the refused row as JSON."""
+_AT_ONCE = 1_000_000
+
+MALFORMED = "record_shape"
+"""Name of the rule that a record of a file has the shape of its header."""
+
+
+def record_ids(identity: pl.Expr) -> pl.Expr:
+    """The id of a record, from what tells its row in every run."""
+    return identity.map_batches(
+        lambda told: pl.Series([_record_id(each) for each in told], dtype=pl.String),
+        return_dtype=pl.String,
+        is_elementwise=True,
+    )
 
 
 def write(
-    root: DataRoot, path: Path, refused: pl.LazyFrame, *, key: str, run_id: str, at: datetime
+    root: DataRoot,
+    path: Path,
+    refused: pl.LazyFrame,
+    *,
+    key: str,
+    run_id: str,
+    at: datetime,
+    before: Path | None,
 ) -> None:
     """Write the refused rows of a table, each with the source record that it stands for.
 
     Args:
         root: the data root; the originals are read from its staged deliveries.
         path: the file to write.
-        refused: columns ``fate``, ``broken``, ``row`` and the trace.
+        refused: columns of :data:`judge.REFUSED`.
         key: key of the table that refused them.
         run_id: the run.
         at: the time of the run's transition.
+        before: what the table refused until now; records that stay keep their history.
     """
-    found = refused.with_columns(
-        pl.col(BATCH_ID).str.split(SEPARATOR).list.first().alias("_first_batch")
-    )
-    records = found.join(
-        _originals(root, found),
-        left_on=["_first_batch", SOURCE_ROW],
+    number = pl.col(SOURCE_ROW).fill_null(0) // _AT_ONCE
+    last = refused.select(number.max()).collect(engine="streaming").item() or 0
+    standing = pl.LazyFrame(schema=RECORD) if before is None else parquet.scan(before)
+
+    def batches(*_: object) -> Iterator[pl.DataFrame]:
+        # Range by range of the source's records, so that not all originals are held at a time.
+        for place in range(last + 1):
+            some = refused.filter(number == place)
+            records = _records(some, _originals(root, some, number == place), key, run_id, at)
+            yield _continued(records, standing).collect(engine="streaming")
+
+    _write(path, register_io_source(batches, schema=RECORD), key, run_id)
+    describe(root)
+
+
+def _records(
+    refused: pl.LazyFrame, originals: pl.LazyFrame, key: str, run_id: str, at: datetime
+) -> pl.LazyFrame:
+    return refused.join(
+        originals,
+        left_on=[_first_batch(), SOURCE_ROW],
         right_on=[BATCH_ID, SOURCE_ROW],
         how="left",
         maintain_order="left",
     ).select(
+        record_ids(pl.col("identity")).alias("record_id"),
         pl.lit(key).alias("table"),
         pl.lit(key.split("/", 1)[0]).alias("layer"),
         "fate",
+        pl.lit("open").alias("state"),
         "broken",
+        "survivor",
         "original",
+        pl.col(CORRECTIONS).alias("corrections"),
         "row",
         pl.col(SOURCE_FILE).alias("source_file"),
         pl.col(SOURCE_ROW).alias("source_row"),
         pl.col(BATCH_ID).alias("batch_id"),
         pl.lit(run_id).alias("run_id"),
         pl.lit(at).dt.cast_time_unit("us").alias("quarantined_at"),
+        pl.lit(run_id).alias("judged_by"),
+        _event("open", at, run_id, _reasons()).alias("history"),
     )
-    with replacing(path) as temporary:
-        parquet.run(parquet.sink(records, temporary, {"table": key, "run_id": run_id}))
 
 
 def write_malformed(
@@ -94,36 +127,263 @@ def write_malformed(
     at: datetime,
 ) -> None:
     """Write the records of a file that no staged row can represent, with their raw text."""
+    rule = f"{key}:{MALFORMED}"
+    event = {"state": "open", "at": at, "run_id": run_id, "why": f"breaks {rule}"}
     rows = [
         {
+            "record_id": _record_id(f"{key}\x1f{batch_id}\x1f{record.row}"),
             "table": key,
             "layer": "staged",
             "fate": "rejected",
+            "state": "open",
             "broken": [
                 {
-                    "rule": f"{key}:record_shape",
+                    "rule": rule,
+                    "version": version_of(MALFORMED),
                     "error_type": "malformed_record",
                     "message": f"record {record.row} of {file} {record.reason}",
                 }
             ],
+            "survivor": None,
             "original": json.dumps({"raw": record.text}, ensure_ascii=False),
+            "corrections": None,
             "row": None,
             "source_file": file,
             "source_row": record.row,
             "batch_id": batch_id,
             "run_id": run_id,
             "quarantined_at": at,
+            "judged_by": run_id,
+            "history": [event],
         }
         for record in malformed
     ]
+    _write(path, pl.LazyFrame(rows, schema=RECORD), key, run_id)
+
+
+def standing_file(root: DataRoot, publication: Publication) -> Path | None:
+    """The records that stand with a table, if it refused any row."""
+    file = publication.quarantine_file
+    return root.path / file if file else None
+
+
+def settle(root: DataRoot, publication: Publication) -> None:
+    """Resolve what a table refused until now and refuses no more; a second time changes nothing.
+
+    A record whose delivery left is superseded, one that a waiver lets in is waived, any other is
+    replayed: its row passes now.
+    """
+    standing = standing_file(root, publication)
+    waived = {
+        record: f"waiver {name}"
+        for name, waiver in publication.waivers.items()
+        for record in waiver.records
+    }
+    here = (
+        pl.col("batch_id")
+        .str.split(SEPARATOR)
+        .list.eval(pl.element().is_in(list(_batches(root, publication))))
+        .list.all()
+    )
+    lets_in = pl.col("record_id").replace_strict(waived, default=None, return_dtype=pl.String)
+    state = (
+        pl.when(lets_in.is_not_null())
+        .then(pl.lit("waived"))
+        .when(here)
+        .then(pl.lit("replayed"))
+        .otherwise(pl.lit("superseded"))
+    )
+    why = (
+        pl.when(lets_in.is_not_null())
+        .then(lets_in)
+        .when(here)
+        .then(pl.lit("passes under the present rules and corrections"))
+        .otherwise(pl.lit("its delivery was replaced"))
+    )
+    for file in _files(root, publication.table):
+        if file == standing:
+            continue
+        run = parquet.footer_of(file).get("run_id")
+        if publication.previous_run is None or run == publication.previous_run:
+            _resolve(root, publication, file, standing, state, why)
+        file.unlink()  # of a run that never came to publish, or resolved just now
+
+
+def settle_delivery(
+    root: DataRoot, key: str, manifest: Manifest, *, run_id: str, at: datetime
+) -> None:
+    """Keep the malformed records of the delivery that stands; those of others are superseded."""
+    standing = root.path / manifest.quarantine_file if manifest.quarantine_file else None
+    table = key.partition("/")[2]
+    for file in _files(root, key):
+        if file != standing:
+            event = _event("superseded", at, run_id, pl.lit("its delivery was replaced"))
+            others = parquet.scan(file).filter(pl.col("batch_id") != manifest.batch_id)
+            left = others.with_columns(
+                state=pl.lit("superseded"), history=pl.concat_list("history", event)
+            )
+            _add(root.resolved("staged", table, run_id, at), left, key, run_id)
+            file.unlink()
+    if standing is None or standing.exists():
+        return
+    for file in resolved_files(root, key):  # a former content that came again
+        records = parquet.scan(file).filter(pl.col("batch_id") == manifest.batch_id)
+        if records.select(pl.len()).collect().item():
+            event = _event("open", at, run_id, pl.lit("its delivery came again"))
+            again = records.with_columns(
+                state=pl.lit("open"), history=pl.concat_list("history", event)
+            )
+            _write(standing, again, key, run_id)
+
+
+def open_records(root: DataRoot) -> pl.LazyFrame:
+    """Every record that stands, as :data:`record.RECORD`."""
+    found = sorted(root.quarantined.glob("[!_]*/*/*.parquet"))
+    return _all([file for file in found if _stands(root, file)])
+
+
+def resolved_records(root: DataRoot) -> pl.LazyFrame:
+    """Every record that was resolved, as :data:`record.RECORD`."""
+    return _all(sorted(root.quarantined.glob("_history/*/*/*.parquet")))
+
+
+def _stands(root: DataRoot, file: Path) -> bool:
+    """Whether a file belongs to a publication or delivery; a crash may leave one that does not."""
+    key = parquet.footer_of(file).get("table", "")
+    if key.startswith("staged/"):
+        batch = parquet.scan(file).select("batch_id").head(1).collect().item()
+        manifest = deliveries.find(root, batch)
+        return manifest is not None and manifest.quarantine_file == root.relative(file)
+    found = publications.standing(root, key) if key else None
+    return found is not None and standing_file(root, found[1]) == file
+
+
+def resolved_files(root: DataRoot, key: str) -> Iterator[Path]:
+    """The files of the resolved records of a table, newest first."""
+    layer, table = key.split("/")[0], key.split("/")[-1]
+    found = root.quarantined.glob(f"_history/{layer}/*/{table}-????????.parquet")
+    ours = [path for path in found if parquet.footer_of(path).get("table") == key]
+    yield from sorted(ours, key=lambda path: path.stat().st_mtime_ns, reverse=True)
+
+
+def _all(files: list[Path]) -> pl.LazyFrame:
+    return pl.concat([pl.LazyFrame(schema=RECORD), *map(parquet.scan, files)])
+
+
+def _files(root: DataRoot, key: str) -> list[Path]:
+    layer, table = key.split("/")[0], key.split("/")[-1]
+    found = sorted(root.quarantined.glob(f"{layer}/*/{table}-????????.parquet"))
+    return [path for path in found if parquet.footer_of(path).get("table") == key]
+
+
+def _batches(root: DataRoot, publication: Publication) -> Iterable[str]:
+    return [*parquet.story_of(root.table(publication.table)).get("batches", ())]
+
+
+def _resolve(
+    root: DataRoot,
+    publication: Publication,
+    file: Path,
+    standing: Path | None,
+    state: pl.Expr,
+    why: pl.Expr,
+) -> None:
+    records = parquet.scan(file)
+    if standing is not None:
+        records = records.join(
+            parquet.scan(standing).select("record_id"), on="record_id", how="anti"
+        )
+    left = records.with_columns(__state=state, __why=why).with_columns(
+        state=pl.col("__state"),
+        history=pl.concat_list(
+            "history",
+            _event(pl.col("__state"), publication.written_at, publication.run_id, pl.col("__why")),
+        ),
+    )
+    layer, table = publication.table.split("/")[0], publication.table.split("/")[-1]
+    path = root.resolved(layer, table, publication.run_id, publication.written_at)
+    _add(path, left.select(*RECORD), publication.table, publication.run_id)
+
+
+def _add(path: Path, records: pl.LazyFrame, key: str, run_id: str) -> None:
+    """Write resolved records; those that the same run resolved before stay, each once."""
+    known = [parquet.scan(path)] if path.exists() else []
+    all_of_it = pl.concat([*known, records]).unique("record_id", keep="last", maintain_order=True)
+    if all_of_it.select(pl.len()).collect().item():
+        _write(path, all_of_it, key, run_id)
+
+
+def describe(root: DataRoot) -> None:
+    """Put the schema of the records into the catalog, if it is not there as it is."""
+    text = json.dumps(QuarantineRecord.model_json_schema(), indent=2, sort_keys=True) + "\n"
+    path = root.schema("quarantine_record")
+    if not path.exists() or path.read_text("utf-8") != text:
+        with replacing(path) as temporary:
+            temporary.write_text(text, "utf-8")
+
+
+def _write(path: Path, records: pl.LazyFrame, key: str, run_id: str) -> None:
     with replacing(path) as temporary:
-        frame = pl.LazyFrame(rows, schema=RECORD)
-        parquet.run(parquet.sink(frame, temporary, {"table": key, "run_id": run_id}))
+        parquet.run(parquet.sink(records, temporary, {"table": key, "run_id": run_id}))
 
 
-def _originals(root: DataRoot, found: pl.LazyFrame) -> pl.LazyFrame:
+def _continued(records: pl.LazyFrame, before: pl.LazyFrame) -> pl.LazyFrame:
+    """Records that stood already keep when and by whom they were refused, and their history."""
+    known = before.select(
+        "record_id",
+        __run="run_id",
+        __at="quarantined_at",
+        __history="history",
+        __rules=_rules(),
+    )
+    again = pl.concat_list(pl.coalesce("__history", "history"), "history")
+    same = pl.col("__rules") == _rules()
+    return (
+        records.join(known, on="record_id", how="left", maintain_order="left")
+        .with_columns(
+            run_id=pl.coalesce("__run", "run_id"),
+            quarantined_at=pl.coalesce("__at", "quarantined_at"),
+            history=pl.when(pl.col("__run").is_null())
+            .then("history")
+            .when(same)
+            .then("__history")
+            .otherwise(again),
+        )
+        .select(*RECORD)
+    )
+
+
+def _rules() -> pl.Expr:
+    told = pl.element().struct.field("rule") + "@" + pl.element().struct.field("version")
+    return pl.col("broken").list.eval(told).list.join(", ")
+
+
+def _reasons() -> pl.Expr:
+    return pl.lit("breaks ") + _rules()
+
+
+def _event(state: str | pl.Expr, at: datetime, run_id: str, why: pl.Expr) -> pl.Expr:
+    event = pl.struct(
+        (pl.lit(state) if isinstance(state, str) else state).alias("state"),
+        pl.lit(at).dt.cast_time_unit("us").alias("at"),
+        pl.lit(run_id).alias("run_id"),
+        why.alias("why"),
+    )
+    return pl.concat_list(event).cast(RECORD["history"])
+
+
+def _record_id(identity: str) -> str:
+    return hashlib.sha256(identity.encode()).hexdigest()[:16]
+
+
+def _first_batch() -> pl.Expr:
+    """The delivery of the record that a row stands for."""
+    return pl.col(BATCH_ID).str.split(SEPARATOR).list.first()
+
+
+def _originals(root: DataRoot, refused: pl.LazyFrame, among: pl.Expr) -> pl.LazyFrame:
     """The source records behind refused rows: batch id, record number and the record as JSON."""
-    records = found.select(pl.col("_first_batch").alias(BATCH_ID), SOURCE_ROW).drop_nulls()
+    records = refused.select(_first_batch().alias(BATCH_ID), SOURCE_ROW).drop_nulls()
     batches = records.select(pl.col(BATCH_ID).unique().sort()).collect()[BATCH_ID].to_list()
     originals = [
         pl.LazyFrame(
@@ -134,7 +394,7 @@ def _originals(root: DataRoot, found: pl.LazyFrame) -> pl.LazyFrame:
         manifest = deliveries.find(root, batch)
         if manifest is None:
             continue
-        staged = parquet.scan(root.path / manifest.staged_file)
+        staged = parquet.scan(root.path / manifest.staged_file).filter(among)
         values = [name for name in staged.collect_schema() if name not in PROVENANCE]
         originals.append(
             staged.join(records, on=[BATCH_ID, SOURCE_ROW], how="semi").select(

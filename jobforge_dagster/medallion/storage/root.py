@@ -37,13 +37,45 @@ class DataRoot:
         """Where each delivery's manifest lies."""
         return self.staged / "_manifests"
 
+    @property
+    def waivers(self) -> Path:
+        """The file of waivers."""
+        return self.path / "waivers.yaml"
+
+    @property
+    def quarantined(self) -> Path:
+        """Where refused rows lie: those that stand, and under ``_history`` those resolved."""
+        return self.path / "quarantine"
+
     def table(self, key: str) -> Path:
         """The Parquet file of a bronze, silver or gold table, by its key."""
         return self.path / f"{key}.parquet"
 
     def quarantine(self, layer: str, table: str, run_id: str, at: datetime) -> Path:
         """The file of the rows that one run refused on their way into one table."""
-        return self.path / "quarantine" / layer / f"{at:%Y-%m-%d}" / f"{table}-{run_id[:8]}.parquet"
+        return self.quarantined / layer / f"{at:%Y-%m-%d}" / f"{table}-{run_id[:8]}.parquet"
+
+    def resolved(self, layer: str, table: str, run_id: str, at: datetime) -> Path:
+        """The file of the records of one table that one run resolved."""
+        folder = self.quarantined / "_history" / layer / f"{at:%Y-%m-%d}"
+        return folder / f"{table}-{run_id[:8]}.parquet"
+
+    def run_log(self, run_id: str, at: datetime) -> Path:
+        """What one run refused, warned of and failed on: one JSON line a table."""
+        return self.quarantined / "_error_logs" / f"{at:%Y-%m-%d}" / f"{run_id}.jsonl"
+
+    def schema(self, name: str) -> Path:
+        """The JSON Schema of a kind of document, in the catalog."""
+        return self.path / "catalog" / "schemas" / f"{name}.schema.json"
+
+    def publication(self, key: str, run_id: str, at: datetime) -> Path:
+        """What is known of the publication of a table by one run."""
+        return self.publications(key) / f"{at:%Y%m%dT%H%M%SZ}-{run_id[:8]}.json"
+
+    def publications(self, key: str) -> Path:
+        """Where the records of a table's publications lie, in the order of time."""
+        table = self.table(key)
+        return table.parent / "_metadata" / table.stem
 
     def relative(self, path: Path) -> str:
         """A path below the root, relative and POSIX: the only form that is ever stored."""

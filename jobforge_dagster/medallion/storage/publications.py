@@ -1,0 +1,193 @@
+"""Publications: one record each time that a table took its predecessor's place.
+
+The footer of a table names the run that published it, and so its record: the rename that publishes
+the table makes the record true. The records of a table, oldest first, are the history of its
+schema, of its metrics and of what its rules refused.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from jobforge_dagster.medallion.storage import parquet
+from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+Change = Literal["first", "breaking", "additive", "none"]
+
+
+class Example(BaseModel):
+    """A row that broke a rule."""
+
+    model_config = ConfigDict(frozen=True)
+
+    message: str
+    source_file: str
+    source_row: int | None
+
+
+class Tally(BaseModel):
+    """How many rows broke a rule, with the first of them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    rows: int
+    examples: tuple[Example, ...]
+
+
+class Conservation(BaseModel):
+    """The equation of a transition: what the inputs give is what came out and what did not.
+
+    ``expected`` is counted from the inputs by the declared grain; it must be ``accepted`` plus
+    ``rejected`` plus ``deduplicated``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows_in: dict[str, int]
+    grain: str
+    expected: int
+    accepted: int
+    rejected: int
+    deduplicated: int
+
+    @property
+    def balances(self) -> bool:
+        """Whether every row is accounted for."""
+        return self.expected == self.made
+
+    @property
+    def made(self) -> int:
+        """The rows that were judged."""
+        return self.accepted + self.rejected + self.deduplicated
+
+    def __str__(self) -> str:
+        return (
+            f"{self.expected} = {self.accepted} accepted + {self.rejected} rejected + "
+            f"{self.deduplicated} deduplicated"
+        )
+
+
+class Corrected(BaseModel):
+    """What a correction did: rows of the table that it changed, and source records behind them."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    records: int
+
+
+class Waived(BaseModel):
+    """The records that a waiver lets in."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    by: str
+    why: str
+    until: str
+    records: tuple[str, ...]
+
+
+class SchemaVersion(BaseModel):
+    """The columns of a table and how they differ from its predecessor's.
+
+    ``version`` is semantic: the first number grows when a column goes, changes its type or the key
+    changes, the second when a column is added.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    version: str
+    change: Change
+    columns: dict[str, str]
+    primary_key: tuple[str, ...]
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+    retyped: tuple[str, ...] = ()
+
+
+class Metrics(BaseModel):
+    """Quality of a table, as shares from 0 to 1; ``None`` where there is nothing to measure.
+
+    ``completeness`` is the share of declared cells that hold a value, ``nulls`` counts the others
+    by column; ``uniqueness`` the share of rows whose key is theirs alone; ``validity`` the share
+    that passed all rules; ``integrity`` the share that refer to nothing that is missing;
+    ``by_rule`` the share that obey each rule which some row broke.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    completeness: float | None
+    uniqueness: float | None
+    validity: float | None
+    integrity: float | None
+    nulls: dict[str, int]
+    by_rule: dict[str, float]
+
+
+class Publication(BaseModel):
+    """What is known of one publication of a table."""
+
+    model_config = ConfigDict(frozen=True)
+
+    table: str
+    run_id: str
+    written_at: datetime
+    previous_run: str | None
+    fingerprint: str
+    sha256: str
+    conservation: Conservation
+    rejected: dict[str, Tally]
+    warned: dict[str, Tally]
+    deduplicated: dict[str, Tally]
+    corrections: dict[str, Corrected]
+    waivers: dict[str, Waived]
+    table_schema: SchemaVersion
+    metrics: Metrics
+    quarantine_file: str | None
+
+
+def write(root: DataRoot, publication: Publication) -> None:
+    """Write a record; it becomes true when the table that names its run is in place."""
+    path = root.publication(publication.table, publication.run_id, publication.written_at)
+    document = json.dumps(publication.model_dump(mode="json"), indent=2, ensure_ascii=False)
+    with replacing(path) as temporary:
+        temporary.write_text(f"{document}\n", "utf-8")
+
+
+def standing(root: DataRoot, key: str) -> tuple[dict[str, Any], Publication] | None:
+    """The story in a table's footer, and the record of its publication, if both are whole."""
+    story = parquet.story_of(root.table(key))
+    if not story:
+        return None
+    at = datetime.fromisoformat(story["written_at"])
+    try:
+        text = root.publication(key, story["run_id"], at).read_bytes()
+        return story, Publication.model_validate_json(text)
+    except (OSError, ValidationError):
+        return None
+
+
+def history(root: DataRoot, key: str) -> list[Publication]:
+    """Every publication of a table, oldest first; those that a crash undid are left out."""
+    last = standing(root, key)
+    found: dict[str, Publication] = {}
+    for path in sorted(root.publications(key).glob("*.json")):
+        try:
+            publication = Publication.model_validate_json(path.read_bytes())
+        except ValidationError:
+            continue
+        found[publication.run_id] = publication
+    chain: list[Publication] = []
+    run = last[1].run_id if last else None
+    while run in found:
+        chain.append(found.pop(run))
+        run = chain[-1].previous_run
+    return chain[::-1]
