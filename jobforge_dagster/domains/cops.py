@@ -9,12 +9,16 @@ import polars.selectors as cs
 from jobforge_dagster.domains.licences import OPEN_GOVERNMENT
 from jobforge_dagster.domains.noc import UNIT_GROUP, dim_noc
 from jobforge_dagster.medallion.declare import (
+    Agreement,
     Domain,
     Origin,
     Remaining,
+    agrees,
     meaning,
     references,
+    rule,
 )
+from jobforge_dagster.medallion.grain import Cells, Where
 from jobforge_dagster.medallion.provenance import join, unpivot
 
 COPS = Domain(
@@ -79,6 +83,18 @@ measure_files = [
 ]
 
 
+YEARS = cs.matches(r"^\d{4}$")
+
+ROUNDING = 100
+"""Each figure is rounded to the nearest hundred, so a sum of three holds within one hundred."""
+
+TOTAL_ROUNDING = 400
+"""The six TEER and ten broad categories sum to the whole within this; measured: 300 at most."""
+
+TEN_YEARS_ROUNDING = 550
+"""A ten-year total is rounded once, each of its ten figures too: eleven times fifty."""
+
+
 class Projection(dy.Schema):
     """One projected figure: a measure of an occupation or aggregate in a year."""
 
@@ -117,13 +133,78 @@ def scope() -> pl.Expr:
     )
 
 
-@COPS.silver(schema=Projection, inputs=measure_files)
+def measures_beside(figures: pl.LazyFrame) -> pl.LazyFrame:
+    """A row for each code and year: all its measures, and the employment of the year before."""
+    beside = figures.group_by("code", "year").agg(
+        pl.col("value").filter(pl.col("measure") == name).first().alias(name) for name in MEASURES
+    )
+    year_before = beside.select("code", pl.col("year") + 1, employment_before="employment")
+    return beside.join(year_before, on=["code", "year"], how="left")
+
+
+def of_parts(*measures: str) -> pl.Expr:
+    """A sum, null where a part is."""
+    return pl.sum_horizontal(measures, ignore_nulls=False)
+
+
+def is_sum(measure: str, parts: pl.Expr) -> Agreement:
+    """The identity that a measure is made of others, of the same occupation and year."""
+    held = (pl.col("value") - parts).abs() <= ROUNDING
+    return agrees(
+        f"{measure}_is_the_sum_of_its_parts",
+        None,
+        measures_beside,
+        on=["code", "year"],
+        obeyed=pl.when(pl.col("measure") == measure).then(held),
+        message="{measure} of {code} in {year} is {value}, which is not the sum of its parts",
+        severity="warn",
+    )
+
+
+def wholes(figures: pl.LazyFrame) -> pl.LazyFrame:
+    """A row for each year and measure: the sums over TEER and over broad categories."""
+    return figures.group_by("year", "measure").agg(
+        pl.when((pl.col("scope") == name).any())
+        .then(pl.col("value").filter(pl.col("scope") == name).sum())
+        .alias(f"{name}_sum")
+        for name in ("teer", "broad_category")
+    )
+
+
+WHOLE_IS_THE_SUM = agrees(
+    "whole_is_the_sum_of_its_categories",
+    None,
+    wholes,
+    on=["year", "measure"],
+    obeyed=pl.when(pl.col("code") == ALL_OCCUPATIONS, pl.col("measure") != "retirement_rates").then(
+        pl.all_horizontal(
+            (pl.col("value") - pl.col(f"{name}_sum")).abs() <= TOTAL_ROUNDING
+            for name in ("teer", "broad_category")
+        )
+    ),
+    message="{measure} of all occupations in {year} is {value}, but {teer_sum} by TEER and "
+    "{broad_category_sum} by broad category",
+    severity="warn",
+)
+
+
+@COPS.silver(
+    schema=Projection,
+    inputs=measure_files,
+    grain=Cells(YEARS, of=measure_files),
+    agreements=[
+        is_sum("employment_growth", pl.col("employment") - pl.col("employment_before")),
+        is_sum("job_openings", of_parts("employment_growth", "retirements", "other_replacement")),
+        is_sum("job_seekers", of_parts("school_leavers", "immigration", "other_seekers")),
+        WHOLE_IS_THE_SUM,
+    ],
+)
 def projection(*files: pl.LazyFrame) -> pl.LazyFrame:
     """Ten files with a column a year become one table with a row a figure."""
     figures = pl.concat(
         unpivot(
             file,
-            on=cs.matches(r"^\d{4}$"),
+            on=YEARS,
             index=["code"],
             variable_name="year",
             value_name="value",
@@ -154,16 +235,24 @@ class FactCopsProjection(dy.Schema):
         )
     )
 
+    @rule("the publisher withholds {measure} of {noc_code} in {year}", "warn")
+    def figure_is_given(cls) -> pl.Expr:
+        return ~pl.col("suppressed")
+
+
+IS_OCCUPATION = pl.col("scope") == "unit_group"
+
 
 @COPS.gold(
     schema=FactCopsProjection,
     inputs=[projection],
+    grain=Where(IS_OCCUPATION),
     foreign_keys=[references("noc_code", dim_noc)],
 )
 def fact_cops_projection(figures: pl.LazyFrame) -> pl.LazyFrame:
     """Four measures are flows without a figure for the first year: null, but not suppressed."""
     given = pl.col("value").is_not_null()
-    return figures.filter(pl.col("scope") == "unit_group").with_columns(
+    return figures.filter(IS_OCCUPATION).with_columns(
         noc_code=pl.col("code"),
         suppressed=~given & given.any().over("measure", "year"),
     )
@@ -173,9 +262,9 @@ class AggCopsProjection(Projection):
     """One projected figure of an aggregate of occupations, as published: for reconciliation."""
 
 
-@COPS.gold(schema=AggCopsProjection, inputs=[projection])
+@COPS.gold(schema=AggCopsProjection, inputs=[projection], grain=Where(~IS_OCCUPATION))
 def agg_cops_projection(figures: pl.LazyFrame) -> pl.LazyFrame:
-    return figures.filter(pl.col("scope") != "unit_group")
+    return figures.filter(~IS_OCCUPATION)
 
 
 class Totals(dy.Schema):
@@ -348,11 +437,45 @@ class FactCopsOutlook(Totals):
         metadata=meaning("Job openings minus job seekers, 2024 to 2033: a shortage if positive."),
     )
 
+    @rule("the publisher withholds totals of {noc_code}", "warn")
+    def totals_are_given(cls) -> pl.Expr:
+        return pl.all_horizontal(pl.col(name).is_not_null() for name in Totals.column_names())
+
+
+SUMMED = [name for name in Totals.column_names() if name in MEASURES]
+"""Totals of a measure that is projected year by year."""
+
+
+def ten_years(figures: pl.LazyFrame) -> pl.LazyFrame:
+    """A row for each occupation: its projected figures summed up, 2024 to 2033."""
+    projected = figures.filter(pl.col("year") > 2023, pl.col("value").is_not_null())
+    return projected.group_by("noc_code").agg(
+        pl.when((pl.col("measure") == name).sum() == 10)
+        .then(pl.col("value").filter(pl.col("measure") == name).sum())
+        .alias(f"projected_{name}")
+        for name in SUMMED
+    )
+
 
 @COPS.gold(
     schema=FactCopsOutlook,
     inputs=[outlook_total, recent_condition, future_condition],
+    grain=Where(scope() == "unit_group"),
     foreign_keys=[references("noc_code", dim_noc)],
+    agreements=[
+        agrees(
+            "totals_are_the_sums_of_the_projection",
+            fact_cops_projection,
+            ten_years,
+            on="noc_code",
+            obeyed=pl.all_horizontal(
+                (pl.col(name) - pl.col(f"projected_{name}")).abs() <= TEN_YEARS_ROUNDING
+                for name in SUMMED
+            ),
+            message="the ten-year totals of {noc_code} are not the sums of its yearly figures",
+            severity="warn",
+        )
+    ],
     answers=["Which occupations face a shortage in 2033, in total and by broad category?"],
 )
 def fact_cops_outlook(

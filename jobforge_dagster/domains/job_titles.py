@@ -7,7 +7,16 @@ import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.domains.noc import UNIT_GROUP, dim_noc
-from jobforge_dagster.medallion.declare import Domain, Licence, Origin, meaning, references
+from jobforge_dagster.medallion.corrections import correct, corrections
+from jobforge_dagster.medallion.declare import (
+    Domain,
+    Licence,
+    Origin,
+    meaning,
+    references,
+    rule,
+)
+from jobforge_dagster.medallion.grain import Groups
 from jobforge_dagster.medallion.provenance import aggregate
 
 JOB_TITLES = Domain(
@@ -76,6 +85,9 @@ job_titles = JOB_TITLES.source(
 )
 
 
+SPELLINGS = corrections(__file__, "spellings")
+
+
 class JobTitle(JobTitleFile):
     """One job title of the job architecture, with the keys of its function and family."""
 
@@ -87,7 +99,8 @@ class JobTitle(JobTitleFile):
 def job_title(titles: pl.LazyFrame) -> pl.LazyFrame:
     """Names come padded; a slug is the same for every spelling of case, accent and dash."""
     names = pl.col(JobTitleFile.column_names())
-    return titles.with_columns(names.str.strip_chars()).with_columns(
+    trimmed = titles.with_columns(names.str.strip_chars())
+    return correct(trimmed, SPELLINGS).with_columns(
         function_id=slug("function_en"), family_id=slug("family_en")
     )
 
@@ -107,7 +120,7 @@ def first_by_id(column: str) -> pl.Expr:
     return pl.col(column).sort_by("job_title_id").drop_nulls().first()
 
 
-@JOB_TITLES.gold(schema=DimJobFunction, inputs=[job_title])
+@JOB_TITLES.gold(schema=DimJobFunction, inputs=[job_title], grain=Groups(["function_id"]))
 def dim_job_function(titles: pl.LazyFrame) -> pl.LazyFrame:
     return aggregate(titles, "function_id", first_by_id("function_en"), first_by_id("function_fr"))
 
@@ -126,6 +139,7 @@ class DimJobFamily(dy.Schema):
 @JOB_TITLES.gold(
     schema=DimJobFamily,
     inputs=[job_title],
+    grain=Groups(["family_id", "function_id"]),
     foreign_keys=[references("function_id", dim_job_function)],
 )
 def dim_job_family(titles: pl.LazyFrame) -> pl.LazyFrame:
@@ -147,6 +161,10 @@ class DimJobTitle(dy.Schema):
     noc_2021_code = dy.String(
         nullable=True, metadata=meaning("Unit group of NOC 2021.", term="noc-code")
     )
+
+    @rule("the title {job_title_id} ({title_en}) belongs to no occupation of NOC 2021", "warn")
+    def has_an_occupation(cls) -> pl.Expr:
+        return pl.col("noc_2021_code").is_not_null()
 
 
 @JOB_TITLES.gold(

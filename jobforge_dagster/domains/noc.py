@@ -4,8 +4,9 @@ import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.domains.licences import STATISTICS_CANADA
-from jobforge_dagster.medallion.declare import Domain, Origin, meaning, references
-from jobforge_dagster.medallion.provenance import join
+from jobforge_dagster.medallion.declare import Domain, Origin, meaning, references, rule
+from jobforge_dagster.medallion.grain import Where
+from jobforge_dagster.medallion.provenance import carried, join
 
 NOC = Domain(
     "noc",
@@ -23,7 +24,7 @@ NOC_2021 = Origin(
 
 UNIT_GROUP = r"^\d{5}$"
 LEVELS = {"broad_category": 1, "major_group": 2, "sub_major_group": 3, "minor_group": 4}
-UNIT_GROUP_LEVEL = 5
+IS_UNIT_GROUP = pl.col("level") == 5
 
 
 class NocNode(dy.Schema):
@@ -52,7 +53,7 @@ class NocNode(dy.Schema):
         metadata=meaning("What the class comprises.", header="Class definition"),
     )
 
-    @dy.rule()
+    @rule("code {noc_code} has not as many digits as its level, {level}")
     def code_length_is_level(cls) -> pl.Expr:
         return pl.col("noc_code").str.len_chars() == pl.col("level")
 
@@ -122,19 +123,20 @@ class DimNoc(dy.Schema):
 @NOC.gold(
     schema=DimNoc,
     inputs=[noc_node],
+    grain=Where(IS_UNIT_GROUP),
     answers=[
         "Where does this occupation stand in the classification?",
         "What training does this occupation need (TEER)?",
     ],
 )
 def dim_noc(nodes: pl.LazyFrame) -> pl.LazyFrame:
-    groups = nodes.filter(pl.col("level") == UNIT_GROUP_LEVEL).with_columns(
+    groups = nodes.filter(IS_UNIT_GROUP).with_columns(
         teer=pl.col("noc_code").str.slice(1, 1).cast(pl.Int8)
     )
     for name, level in LEVELS.items():
         code = f"{name}_code"
         ancestors = nodes.filter(pl.col("level") == level).select(
-            pl.col("noc_code").alias(code), pl.col("title").alias(name), pl.col("^_.*$")
+            pl.col("noc_code").alias(code), pl.col("title").alias(name), carried
         )
         groups = join(
             groups.with_columns(pl.col("noc_code").str.slice(0, level).alias(code)),

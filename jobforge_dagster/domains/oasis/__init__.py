@@ -7,6 +7,7 @@ A profile (``NNNNN.NN``) is a NOC unit group or a part of one. ``profiles`` says
 import polars as pl
 
 from jobforge_dagster.domains.licences import OPEN_GOVERNMENT
+from jobforge_dagster.medallion.corrections import correct, corrections
 from jobforge_dagster.medallion.declare import Domain, Origin
 
 OASIS = Domain(
@@ -25,21 +26,12 @@ OASIS_2023 = Origin(
 PROFILE = r"^\d{5}\.\d{2}$"
 
 
-def profile_code(column: str = "profile_code") -> pl.Expr:
-    """A profile code in full: the publisher's spreadsheets lost trailing zeros on the way.
+PROFILE_CODES = corrections(__file__, "profile-codes")
 
-    Without a decimal the profile is the whole unit group (``.00``); a single decimal lost its
-    second digit, so ``31100.1`` is ``31100.10`` (``31100.01`` is another profile).
-    """
-    code = pl.col(column).str.strip_chars()
-    return (
-        pl.when(code.str.contains(r"^\d{5}$"))
-        .then(code + ".00")
-        .when(code.str.contains(r"^\d{5}\.\d$"))
-        .then(code + "0")
-        .otherwise(code)
-        .alias(column)
-    )
+
+def with_profile_code(frame: pl.LazyFrame) -> pl.LazyFrame:
+    """Profile codes trimmed, and in full where the publisher's file is known to have cut them."""
+    return correct(frame.with_columns(trimmed("profile_code")), PROFILE_CODES)
 
 
 def trimmed(*columns: str) -> pl.Expr:

@@ -4,7 +4,7 @@ import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.domains.noc import UNIT_GROUP, dim_noc
-from jobforge_dagster.domains.oasis import OASIS, OASIS_2023, PROFILE, profile_code, trimmed
+from jobforge_dagster.domains.oasis import OASIS, OASIS_2023, PROFILE, trimmed, with_profile_code
 from jobforge_dagster.medallion.declare import meaning, references
 from jobforge_dagster.medallion.provenance import join
 
@@ -82,7 +82,7 @@ oasis_interests = OASIS.source(
 
 @OASIS.silver(schema=Profile, inputs=[oasis_labels])
 def profile(labels: pl.LazyFrame) -> pl.LazyFrame:
-    return labels.with_columns(profile_code(), trimmed("name"))
+    return with_profile_code(labels).with_columns(trimmed("name"))
 
 
 @OASIS.silver(
@@ -91,7 +91,7 @@ def profile(labels: pl.LazyFrame) -> pl.LazyFrame:
     foreign_keys=[references("profile_code", profile)],
 )
 def lead_statement(statements: pl.LazyFrame) -> pl.LazyFrame:
-    return statements.with_columns(profile_code(), trimmed("lead_statement"))
+    return with_profile_code(statements).with_columns(trimmed("lead_statement"))
 
 
 @OASIS.silver(
@@ -101,8 +101,8 @@ def lead_statement(statements: pl.LazyFrame) -> pl.LazyFrame:
 )
 def interest(interests: pl.LazyFrame) -> pl.LazyFrame:
     """Holland codes come in upper and lower case; they are one letter each."""
-    return interests.with_columns(
-        profile_code(), trimmed("label"), trimmed("^holland_.$").str.to_uppercase()
+    return with_profile_code(interests).with_columns(
+        trimmed("label"), trimmed("^holland_.$").str.to_uppercase()
     )
 
 

@@ -6,10 +6,12 @@ import dataframely as dy
 import polars as pl
 import polars.selectors as cs
 
-from jobforge_dagster.domains.oasis import OASIS, OASIS_2023, PROFILE, profile_code, trimmed
+from jobforge_dagster.domains.oasis import OASIS, OASIS_2023, PROFILE, trimmed, with_profile_code
 from jobforge_dagster.domains.oasis.profiles import dim_oasis_profile, profile
-from jobforge_dagster.medallion.declare import Remaining, meaning, references
-from jobforge_dagster.medallion.provenance import aggregate, join, unpivot
+from jobforge_dagster.medallion.corrections import correct, corrections
+from jobforge_dagster.medallion.declare import Remaining, meaning, references, rule
+from jobforge_dagster.medallion.grain import Cells, Groups
+from jobforge_dagster.medallion.provenance import aggregate, carried, join, unpivot
 
 
 class Family(NamedTuple):
@@ -32,34 +34,14 @@ FAMILIES = {
 SCALE_MAX = {"Work Schedule": 3, "Work Week Duration": 3}
 """Tops of scales that differ from their file's: categories 1 to 3, not levels."""
 
-SECOND_SCALE = {
-    "Time Pressure2": "Time Pressure",
-    "In an Enclosed Vehicle or Equipment3": "In an Enclosed Vehicle or Equipment",
-    "In an Open Vehicle or Equipment4": "In an Open Vehicle or Equipment",
-    "Indoors, Environmentally Controlled5": "Indoors, Environmentally Controlled",
-    "Indoors, Not Environmentally Controlled6": "Indoors, Not Environmentally Controlled",
-    "Outside, Exposed to Weather7": "Outside, Exposed to Weather",
-    "Outside, Under Cover8": "Outside, Under Cover",
-    "Sound and Noise 9": "Sound and Noise",
-    "Contact With Others10": "Contact With Others",
-    "Work With Work Group or Team11": "Work With Work Group or Team",
-}
-"""Headers of work context with a numeral stuck to them: a second scale of the same descriptor."""
+GUIDE_NAMES = corrections(__file__, "guide-names")
+DESCRIPTOR_NAMES = corrections(__file__, "descriptor-names")
 
-ALIASES = {
-    "Business Administration": "Business Management",
-    "Client Services": "Client Service",
-    "Vehicles and Machinery Operations": "Vehicle, Machinery and Equipment Operations",
-    "Estimate Quantifiable Charact. of Prod., Events or Info.": (
-        "Estimating the Quantifiable Characteristics"
-    ),
-    "Evaluating Information to Determine Compliance with Standards": (
-        "Evaluating Information to Determine Compliance"
-    ),
-    "Using New Relevant Knowledge": "Applying New Knowledge",
-    "Work Schedule": "Type of Work Schedules",
-}
-"""Headers that the guide has under another name."""
+SECOND_SCALE = " [2]"
+"""Ends the corrected name of a descriptor that work context rates a second time."""
+
+SCORES = cs.all() - cs.by_name("profile_code", "label", "source_system") - cs.starts_with("_")
+"""The columns of a rating file that hold scores, one for each descriptor."""
 
 
 class Descriptor(dy.Schema):
@@ -111,10 +93,7 @@ rating_files = [
 
 @OASIS.silver(schema=Descriptor, inputs=[oasis_guide])
 def descriptor(guide: pl.LazyFrame) -> pl.LazyFrame:
-    """One name has a code in an older notation stuck to it; the name is what stands before."""
-    return guide.with_columns(
-        trimmed("name", "category", "description"),
-    ).with_columns(pl.col("name").str.replace(r"[A-Z]\.\d{2}\.[a-z]\.\d{2}$", ""))
+    return correct(guide.with_columns(trimmed("name", "category", "description")), GUIDE_NAMES)
 
 
 class Rating(dy.Schema):
@@ -136,7 +115,7 @@ class Rating(dy.Schema):
     score = dy.Int8(min=0, metadata=meaning("The score; 0 means not applicable."))
     scale_max = dy.Int8(metadata=meaning("Top of the scale."))
 
-    @dy.rule()
+    @rule("score {score} is above the top of its scale, {scale_max} ({profile_code}, {header})")
     def score_within_scale(cls) -> pl.Expr:
         return pl.col("score") <= pl.col("scale_max")
 
@@ -144,6 +123,7 @@ class Rating(dy.Schema):
 @OASIS.silver(
     schema=Rating,
     inputs=[oasis_guide, *rating_files],
+    grain=Cells(SCORES, of=rating_files),
     foreign_keys=[references("profile_code", profile), references("descriptor_code", descriptor)],
 )
 def rating(guide: pl.LazyFrame, *files: pl.LazyFrame) -> pl.LazyFrame:
@@ -151,28 +131,28 @@ def rating(guide: pl.LazyFrame, *files: pl.LazyFrame) -> pl.LazyFrame:
     scores = pl.concat(
         unpivot(
             file,
-            on=cs.all()
-            - cs.by_name("profile_code", "label", "source_system")
-            - cs.starts_with("_"),
+            on=SCORES,
             index=["profile_code"],
             variable_name="header",
             value_name="score",
         ).with_columns(
-            profile_code(),
             category_code=pl.lit(family.category),
             scale_max=pl.lit(family.scale_max, pl.Int8),
         )
         for family, file in zip(FAMILIES.values(), files, strict=True)
     )
-    header = pl.col("header")
-    named = scores.with_columns(
-        scale_no=header.is_in(list(SECOND_SCALE)).cast(pl.Int8) + 1,
+    corrected = correct(
+        with_profile_code(scores).with_columns(name=pl.col("header")), DESCRIPTOR_NAMES
+    )
+    name, header = pl.col("name"), pl.col("header")
+    named = corrected.with_columns(
+        scale_no=name.str.ends_with(SECOND_SCALE).cast(pl.Int8) + 1,
         scale_max=header.replace_strict(SCALE_MAX, default=pl.col("scale_max")).cast(pl.Int8),
-        name=header.replace({**SECOND_SCALE, **ALIASES}).str.to_lowercase(),
+        name=name.str.strip_suffix(SECOND_SCALE).str.to_lowercase(),
     )
     descriptors = guide.filter(pl.col("structure") == "Descriptor").select(
         "descriptor_code",
-        pl.col("^_.*$"),
+        carried,
         category_code=pl.col("descriptor_code").str.slice(0, 1),
         name=trimmed("name").str.to_lowercase(),
     )
@@ -203,7 +183,11 @@ ANCESTORS = {"category": 1, "sub_category": 3, "group": 4}
 """Levels of the guide above a descriptor, and how many characters of its code name each."""
 
 
-@OASIS.gold(schema=DimDescriptor, inputs=[descriptor, rating])
+@OASIS.gold(
+    schema=DimDescriptor,
+    inputs=[descriptor, rating],
+    grain=Groups(["descriptor_code", "scale_no"], of=rating),
+)
 def dim_descriptor(guide: pl.LazyFrame, ratings: pl.LazyFrame) -> pl.LazyFrame:
     """The guide explains more descriptors than are rated; the dimension holds the rated ones."""
     scales = aggregate(
@@ -216,7 +200,7 @@ def dim_descriptor(guide: pl.LazyFrame, ratings: pl.LazyFrame) -> pl.LazyFrame:
     for name, length in ANCESTORS.items():
         code = f"{name}_code"
         entries = guide.select(
-            pl.col("descriptor_code").alias(code), pl.col("name").alias(name), pl.col("^_.*$")
+            pl.col("descriptor_code").alias(code), pl.col("name").alias(name), carried
         )
         described = join(
             described.with_columns(pl.col("descriptor_code").str.slice(0, length).alias(code)),

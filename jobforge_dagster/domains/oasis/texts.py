@@ -6,7 +6,7 @@ import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.domains.noc import UNIT_GROUP, dim_noc
-from jobforge_dagster.domains.oasis import OASIS, OASIS_2023, PROFILE, profile_code, trimmed
+from jobforge_dagster.domains.oasis import OASIS, OASIS_2023, PROFILE, trimmed, with_profile_code
 from jobforge_dagster.domains.oasis.profiles import dim_oasis_profile, profile
 from jobforge_dagster.medallion.declare import Deduplicate, Table, meaning, references
 
@@ -139,8 +139,10 @@ def declare_text(name: str, text: Text) -> Table:
         foreign_keys=[references("profile_code", profile)],
     )
     def ordered(texts: pl.LazyFrame) -> pl.LazyFrame:
-        return texts.with_columns(profile_code(), trimmed(column)).with_columns(
-            ordinal=pl.col("_source_row").rank("ordinal").over("profile_code")
+        return (
+            with_profile_code(texts)
+            .with_columns(trimmed(column))
+            .with_columns(ordinal=pl.col("_source_row").rank("ordinal").over("profile_code"))
         )
 
     @OASIS.gold(
@@ -186,7 +188,7 @@ oasis_example_titles = OASIS.source(
     deduplicate=Deduplicate(by=("profile_code", "title"), order=("concordance_no",)),
 )
 def example_title(titles: pl.LazyFrame) -> pl.LazyFrame:
-    return titles.with_columns(profile_code(), trimmed("title", "title_type"))
+    return with_profile_code(titles).with_columns(trimmed("title", "title_type"))
 
 
 @OASIS.gold(
@@ -245,14 +247,17 @@ oasis_exclusions = OASIS.source(
 )
 def exclusion(exclusions: pl.LazyFrame) -> pl.LazyFrame:
     """An excluded code of five digits is a unit group: unlike a profile code it is complete."""
-    return exclusions.with_columns(
-        profile_code(),
-        trimmed("excluded_code", "job_title"),
-        exclusion_no=pl.col("_source_row"),
-    ).with_columns(
-        excluded_kind=pl.when(pl.col("excluded_code").str.contains(UNIT_GROUP))
-        .then(pl.lit("unit_group"))
-        .otherwise(pl.lit("profile"))
+    return (
+        with_profile_code(exclusions)
+        .with_columns(
+            trimmed("excluded_code", "job_title"),
+            exclusion_no=pl.col("_source_row"),
+        )
+        .with_columns(
+            excluded_kind=pl.when(pl.col("excluded_code").str.contains(UNIT_GROUP))
+            .then(pl.lit("unit_group"))
+            .otherwise(pl.lit("profile"))
+        )
     )
 
 
