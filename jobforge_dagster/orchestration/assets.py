@@ -12,7 +12,7 @@ import dagster as dg
 import polars as pl
 
 from jobforge_dagster.medallion.declare import Source, Table
-from jobforge_dagster.medallion.errors import JobForgeError, MissingTableError
+from jobforge_dagster.medallion.errors import ContractError, MissingTableError
 from jobforge_dagster.medallion.fingerprint import (
     platform_version,
     source_version,
@@ -22,8 +22,16 @@ from jobforge_dagster.medallion.layers import bronze
 from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.layers.staged import expected, stage
 from jobforge_dagster.medallion.storage import deliveries, parquet
-from jobforge_dagster.medallion.storage.publish import Input, Promotion, input_of, now
+from jobforge_dagster.medallion.storage.audit import Input, Promotion, audit
+from jobforge_dagster.medallion.storage.publish import input_of, log, now
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.waivers import waivers_in_force
+from jobforge_dagster.orchestration.checks import (
+    check_results,
+    check_specs,
+    delivery_check_result,
+    delivery_check_spec,
+)
 from jobforge_dagster.orchestration.executor import ABSENT
 from jobforge_dagster.orchestration.facts import (
     declared_columns,
@@ -31,8 +39,9 @@ from jobforge_dagster.orchestration.facts import (
     source_metadata,
     table_definition_metadata,
 )
-from jobforge_dagster.orchestration.failures import failure
+from jobforge_dagster.orchestration.failures import IO_RETRIES, failure, told_to_people
 from jobforge_dagster.orchestration.logs import tell
+from jobforge_dagster.orchestration.settings import QualitySettings
 
 
 def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
@@ -45,18 +54,26 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         **_policy(source, {source.origin.licence.code}),
         kinds={"csv", "parquet"},
         skippable=True,
+        freshness_policy=dg.FreshnessPolicy.time_window(fail_window=source.cadence)
+        if source.cadence
+        else None,
     )
 
-    @dg.multi_asset(name=_argument(source.staged_key), specs=[spec], can_subset=False)
+    @dg.multi_asset(
+        name=_argument(source.staged_key),
+        specs=[spec],
+        check_specs=[delivery_check_spec(spec.key)],
+        can_subset=False,
+        retry_policy=IO_RETRIES,
+    )
     def staged(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        try:
+        with told_to_people():
             staging = stage(root, source, run_id=context.run_id, at=now())
-        except JobForgeError as error:
-            raise failure(error) from None
         if staging is None:
             wanted = expected(source)
             tell("absent", table=source.staged_key, expected_file=wanted)
             yield dg.AssetObservation(asset_key=spec.key, metadata={ABSENT: wanted})
+            yield delivery_check_result(None)  # Dagster has no check that may be left out
             return
         manifest = staging.manifest
         tell(
@@ -66,7 +83,8 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         )
         yield dg.MaterializeResult(
             asset_key=spec.key,
-            metadata=delivery_metadata(manifest, new=staging.new),
+            metadata=delivery_metadata(source, staging, now()),
+            check_results=[delivery_check_result(manifest.malformed)],
             data_version=dg.DataVersion(manifest.batch_id),
         )
 
@@ -86,20 +104,23 @@ def bronze_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
             "dagster/table_name": f"bronze.{source.name}",
         },
         code_version=source_version(source),
+        check_specs=check_specs(source, _key(source.key)),
+        retry_policy=IO_RETRIES,
         **_policy(source, {source.origin.licence.code}),
         kinds={source.layer, "parquet"},
     )
-    def named_and_typed(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Promotion]:
-        try:
+    def named_and_typed(
+        context: dg.AssetExecutionContext, quality: QualitySettings
+    ) -> Iterator[Any]:
+        with told_to_people():
             promotion, extra = _promote_source(root, source)
-        except JobForgeError as error:
-            raise failure(error) from None
         if extra:
             context.log.warning(
                 f"{source.key}: {', '.join(extra)} not declared; kept as text. Declare what "
                 f"such a column means in {source.schema.__name__}."
             )
-        return _result(promotion, {"extra_columns": dg.MetadataValue.json(extra)})
+        told = {"extra_columns": dg.MetadataValue.json(extra)}
+        yield from _audited(root, source, promotion, quality, context.run_id, told)
 
     return cast("dg.AssetsDefinition", named_and_typed)
 
@@ -115,18 +136,25 @@ def table_asset(table: Table, root: DataRoot) -> dg.AssetsDefinition:
         description=table.description,
         metadata=table_definition_metadata(table),
         code_version=table_version(table),
+        check_specs=check_specs(table, _key(table.key)),
+        retry_policy=IO_RETRIES,
         **_policy(table, _licences(table)),
         kinds={table.layer, "parquet"},
     )
-    def made(**frames: pl.LazyFrame) -> dg.MaterializeResult[Promotion]:
+    def made(
+        context: dg.AssetExecutionContext, quality: QualitySettings, **frames: pl.LazyFrame
+    ) -> Iterator[Any]:
         upstream = {names[name].key: frame for name, frame in frames.items()}
-        promotion = Promotion(
-            key=table.key,
-            code_version=table_version(table),
-            inputs={key: _present(root, key) for key in upstream},
-            build=lambda: promoted.build(table, upstream),
-        )
-        return _result(promotion, {})
+        with told_to_people():
+            promotion = Promotion(
+                key=table.key,
+                code_version=table_version(table),
+                inputs={key: _present(root, key) for key in upstream},
+                build=lambda own: promoted.build(table, upstream, own),
+                max_rejected=table.max_rejected,
+                waivers=waivers_in_force(root, table, now()),
+            )
+        yield from _audited(root, table, promotion, quality, context.run_id, {})
 
     return cast("dg.AssetsDefinition", made)
 
@@ -145,23 +173,41 @@ def _promote_source(root: DataRoot, source: Source) -> tuple[Promotion, list[str
         key=source.key,
         code_version=source_version(source),
         inputs={source.staged_key: batch},
-        build=lambda: bronze.build(source, staged, columns),
+        build=lambda _: bronze.build(source, staged, columns),
+        max_rejected=source.max_rejected,
     )
     return promotion, bronze.extra_columns(columns)
+
+
+def _audited(
+    root: DataRoot,
+    declared: Source | Table,
+    promotion: Promotion,
+    quality: QualitySettings,
+    run_id: str,
+    metadata: Mapping[str, Any],
+) -> Iterator[Any]:
+    """Judge a table, hand it to the IO manager to publish, and report each rule."""
+    at = now()
+    with told_to_people(), audit(root, promotion, run_id=run_id, at=at) as audited:
+        excess = audited.excess(quality.limit(promotion.key))
+        if excess:
+            log(root, run_id, at, "refused", audited.publication)
+            yield from check_results(declared, audited, published=False)
+            raise failure(ContractError(excess))
+        yield dg.MaterializeResult(
+            value=audited,
+            metadata=dict(metadata),
+            check_results=list(check_results(declared, audited, published=True)),
+            data_version=dg.DataVersion(promotion.fingerprint),
+        )
 
 
 def _present(root: DataRoot, key: str) -> Input:
     found = input_of(root, key)
     if found is None:
-        raise failure(
-            MissingTableError(f"{root.table(key).name} was not written by JobForge: make {key}.")
-        )
+        raise MissingTableError(f"{root.table(key).name} was not written by JobForge: make {key}.")
     return found
-
-
-def _result(promotion: Promotion, metadata: Mapping[str, Any]) -> dg.MaterializeResult[Promotion]:
-    version = dg.DataVersion(promotion.fingerprint)
-    return dg.MaterializeResult(value=promotion, metadata=dict(metadata), data_version=version)
 
 
 def _policy(declared: Source | Table, licences: set[str]) -> dict[str, Any]:

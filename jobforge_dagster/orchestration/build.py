@@ -11,6 +11,7 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.assets import bronze_asset, staged_asset, table_asset
 from jobforge_dagster.orchestration.executor import jobforge_executor
 from jobforge_dagster.orchestration.io_manager import MedallionIOManager
+from jobforge_dagster.orchestration.settings import QualitySettings
 
 DOMAINS = "jobforge_dagster.domains"
 
@@ -35,6 +36,9 @@ def build_definitions(
             *(bronze_asset(source, root) for source in declared.sources),
             *(table_asset(table, root) for table in declared.tables),
         ],
-        resources={"medallion": MedallionIOManager(data_root=root.path.as_posix())},
+        resources={
+            "medallion": MedallionIOManager(data_root=root.path.as_posix()),
+            "quality": QualitySettings(),
+        },
         executor=jobforge_executor,
     )

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime, timedelta
 from typing import Any
 
 import dagster as dg
 import dataframely as dy
+from pydantic import BaseModel
 
 from jobforge_dagster.medallion.declare import Source, Table, meaning_of
+from jobforge_dagster.medallion.layers.staged import Staging
 from jobforge_dagster.medallion.provenance import PROVENANCE
-from jobforge_dagster.medallion.storage.deliveries import Manifest
-from jobforge_dagster.medallion.storage.publish import Promotion, Published
+from jobforge_dagster.medallion.storage.audit import Audited
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _PROVENANCE_MEANING = {
@@ -20,6 +22,8 @@ _PROVENANCE_MEANING = {
     "_batch_id": "The delivery or deliveries that the row came with.",
     "_layer": "This layer.",
     "_source_row": "Number of the record in the first file named, below its header.",
+    "_corrections": "The corrections that changed a value of the row; null if untouched.",
+    "_unread": "Cells that do not read as their type, as delivered; refused in silver.",
 }
 
 
@@ -59,32 +63,51 @@ def _meaning(column: dy.Column) -> str | None:
     return said.text if said else column.description
 
 
-def table_metadata(
-    root: DataRoot, promotion: Promotion, published: Published, declared: Any
-) -> dict[str, Any]:
+def table_metadata(root: DataRoot, audited: Audited, declared: Any) -> dict[str, Any]:
     """Metadata of a published bronze, silver or gold table."""
-    facts, story = published.facts, published.story
+    facts, told = audited.facts, audited.publication
+    counts, metrics, schema = told.conservation, told.metrics, told.table_schema
     metadata: dict[str, Any] = {
         "dagster/row_count": facts.rows,
         "dagster/column_schema": _measured_columns(facts.columns, declared),
-        "dagster/uri": root.relative(root.table(promotion.key)),
-        "state": "unchanged" if published.unchanged else "published",
+        "dagster/uri": root.relative(root.table(told.table)),
+        "state": "unchanged" if audited.unchanged else "published",
         "bytes": facts.size,
         "columns": len(facts.columns),
         "null_counts": dg.MetadataValue.json(facts.nulls),
-        "rejected": published.fates.get("rejected", 0),
-        "deduplicated": published.fates.get("deduplicated", 0),
-        "rows_in": dg.MetadataValue.json(story["rows_in"]),
-        "batches": dg.MetadataValue.json(story["batches"]),
-        "fingerprint": story["fingerprint"],
-        "written_at": story["written_at"],
-        "written_by_run": story["run_id"],
+        "rejected": counts.rejected,
+        "deduplicated": counts.deduplicated,
+        "warned": sum(tally.rows for tally in told.warned.values()),
+        "corrected": sum(each.rows for each in told.corrections.values()),
+        "waived": sum(len(each.records) for each in told.waivers.values()),
+        "equation": str(counts),
+        "grain": counts.grain,
+        "rows_in": dg.MetadataValue.json(counts.rows_in),
+        "rows_expected": counts.expected,
+        "schema_version": schema.version,
+        "schema_change": schema.change,
+        "batches": dg.MetadataValue.json(audited.batches(root)),
+        "fingerprint": told.fingerprint,
+        "written_at": told.written_at.isoformat(),
+        "written_by_run": told.run_id,
+        "sha256": told.sha256,
+        "publication": root.relative(root.publication(told.table, told.run_id, told.written_at)),
     }
-    if published.sha256:
-        metadata["sha256"] = published.sha256
-    if published.quarantine_file:
-        metadata["quarantine_file"] = published.quarantine_file
+    shares = ("completeness", "uniqueness", "validity", "integrity")
+    metadata |= {name: share for name in shares if (share := getattr(metrics, name)) is not None}
+    if told.corrections:
+        metadata["corrections"] = _json(told.corrections)
+    if told.waivers:
+        metadata["waivers"] = _json(told.waivers)
+    if told.quarantine_file:
+        metadata["quarantine_file"] = told.quarantine_file
     return metadata
+
+
+def _json(told: Mapping[str, BaseModel]) -> dg.MetadataValue:
+    return dg.MetadataValue.json(
+        {name: each.model_dump(mode="json") for name, each in told.items()}
+    )
 
 
 def _measured_columns(columns: Mapping[str, str], declared: Any) -> dg.TableSchema:
@@ -103,13 +126,15 @@ def _measured_columns(columns: Mapping[str, str], declared: Any) -> dg.TableSche
     )
 
 
-def delivery_metadata(manifest: Manifest, *, new: bool) -> dict[str, Any]:
-    """Metadata of a staged delivery."""
+def delivery_metadata(source: Source, staging: Staging, at: datetime) -> dict[str, Any]:
+    """Metadata of a staged delivery, with how it differs from the one before and its age."""
+    manifest = staging.manifest
+    age = at - manifest.received_at
     metadata: dict[str, Any] = {
         "dagster/row_count": manifest.rows,
         "dagster/column_schema": staged_columns(manifest.header),
         "dagster/uri": manifest.staged_file,
-        "state": "published" if new else "unchanged",
+        "state": "published" if staging.new else "unchanged",
         "batch_id": manifest.batch_id,
         "source_file": manifest.file,
         "sha256": manifest.sha256,
@@ -122,7 +147,12 @@ def delivery_metadata(manifest: Manifest, *, new: bool) -> dict[str, Any]:
         "malformed": manifest.malformed,
         "blank": len(manifest.blank),
         "received_at": manifest.received_at.isoformat(),
+        "columns_added": dg.MetadataValue.json(staging.added),
+        "columns_removed": dg.MetadataValue.json(staging.removed),
+        "age_days": round(age / timedelta(days=1), 2),
     }
+    if source.cadence:
+        metadata["fresh"] = age <= source.cadence
     if manifest.quarantine_file:
         metadata["quarantine_file"] = manifest.quarantine_file
     return metadata

@@ -1,6 +1,6 @@
 """The IO manager: the path from the key, the atomic write, and the facts about what was written.
 
-It takes :class:`Promotion` and publishes it; it gives LazyFrames with the trace of each row and
+It takes :class:`Audited` and publishes it; it gives LazyFrames with the trace of each row and
 without the clock. What is missing is an error that names the table and the command that makes it.
 """
 
@@ -11,13 +11,14 @@ from pathlib import Path
 import dagster as dg
 import polars as pl
 
-from jobforge_dagster.medallion.errors import JobForgeError, MissingTableError
+from jobforge_dagster.medallion.errors import MissingTableError
 from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER
 from jobforge_dagster.medallion.storage import parquet
-from jobforge_dagster.medallion.storage.publish import Promotion, Published, now, publish
+from jobforge_dagster.medallion.storage.audit import Audited
+from jobforge_dagster.medallion.storage.publish import publish
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.facts import table_metadata
-from jobforge_dagster.orchestration.failures import failure
+from jobforge_dagster.orchestration.failures import failure, told_to_people
 from jobforge_dagster.orchestration.logs import tell
 
 
@@ -31,17 +32,15 @@ class MedallionIOManager(dg.ConfigurableIOManager):
         """The data root."""
         return DataRoot(Path(self.data_root))
 
-    def handle_output(self, context: dg.OutputContext, obj: Promotion) -> None:
+    def handle_output(self, context: dg.OutputContext, obj: Audited) -> None:
         """Publish a table and report the facts."""
-        try:
-            published = publish(self.root, obj, run_id=context.run_id, at=now())
-        except JobForgeError as error:
-            raise failure(error) from None
+        with told_to_people():
+            publish(self.root, obj)
         metadata = context.definition_metadata or {}
         context.add_output_metadata(
-            table_metadata(self.root, obj, published, metadata.get("dagster/column_schema"))
+            table_metadata(self.root, obj, metadata.get("dagster/column_schema"))
         )
-        _report(obj, published)
+        _report(obj)
 
     def load_input(self, context: dg.InputContext) -> pl.LazyFrame:
         """Scan a table."""
@@ -56,10 +55,12 @@ class MedallionIOManager(dg.ConfigurableIOManager):
         return parquet.scan(path).drop(INGESTED_AT, LAYER)
 
 
-def _report(promotion: Promotion, published: Published) -> None:
+def _report(audited: Audited) -> None:
+    counts = audited.publication.conservation
+    refused = {"rejected": counts.rejected, "deduplicated": counts.deduplicated}
     tell(
-        "unchanged" if published.unchanged else "published",
-        table=promotion.key,
-        rows=published.facts.rows,
-        **published.fates,
+        "unchanged" if audited.unchanged else "published",
+        table=audited.publication.table,
+        rows=counts.accepted,
+        **{fate: rows for fate, rows in refused.items() if rows},
     )
