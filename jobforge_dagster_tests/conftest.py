@@ -18,8 +18,10 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 
+from jobforge_dagster.medallion.storage.publications import Publication, history
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.build import DOMAINS, build_definitions
+from jobforge_dagster_tests.shop import ORDERS, SHOP
 
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "source"
@@ -39,6 +41,7 @@ class Run:
     metadata: dict[str, dict[str, Any]]
     failures: dict[str, str]
     skipped: list[str]
+    checks: dict[str, dict[str, dg.AssetCheckEvaluation]] = field(default_factory=dict)
 
     def states(self) -> dict[str, str]:
         """What each table said of itself: published or unchanged."""
@@ -73,14 +76,15 @@ class Lake:
         path.write_bytes(content.encode() if isinstance(content, str) else content)
         return path
 
-    def run(self, *keys: str) -> Run:
-        """Materialise some tables, or all, in process."""
+    def run(self, *keys: str, quality: dict[str, Any] | None = None) -> Run:
+        """Materialise some tables, or all, in process; ``quality`` is the run's configuration."""
         defs = build_definitions(self.packages, self.root)
         job = defs.resolve_implicit_global_asset_job_def()
         result = job.execute_in_process(
             asset_selection=[dg.AssetKey(key.split("/")) for key in keys] or None,
             instance=self.instance,
             raise_on_error=False,
+            run_config={"resources": {"quality": {"config": quality}}} if quality else None,
         )
         metadata = {
             event.asset_key.to_user_string(): {
@@ -97,7 +101,10 @@ class Lake:
             for event in result.all_events
             if event.event_type_value == "STEP_SKIPPED"
         ]
-        return Run(result.success, metadata, failures, skipped)
+        checks: dict[str, dict[str, dg.AssetCheckEvaluation]] = {}
+        for check in result.get_asset_check_evaluations():
+            checks.setdefault(check.asset_key.to_user_string(), {})[check.check_name] = check
+        return Run(result.success, metadata, failures, skipped, checks)
 
     def table(self, key: str) -> pl.DataFrame:
         """A bronze, silver or gold table."""
@@ -124,6 +131,15 @@ class Lake:
             self.path.glob(f"quarantine/{layer}/*/*.parquet"), key=lambda path: path.stat().st_mtime
         )
         return [row for path in files for row in pl.read_parquet(path, glob=False).to_dicts()]
+
+    def resolved(self) -> list[dict[str, Any]]:
+        """Every quarantine record that was resolved."""
+        files = sorted(self.path.glob("quarantine/_history/*/*/*.parquet"))
+        return [row for path in files for row in pl.read_parquet(path, glob=False).to_dicts()]
+
+    def publications(self, key: str) -> list[Publication]:
+        """Every publication of a table, oldest first."""
+        return history(self.root, key)
 
     def files(self) -> dict[str, tuple[bytes, int]]:
         """Every written file: its bytes and its time of modification."""
@@ -179,6 +195,15 @@ def domains(tmp_path: Path) -> Iterator[Domains]:
     sys.path.remove(str(folder))
     for name in [name for name in sys.modules if name.split(".")[0] == package]:
         del sys.modules[name]
+
+
+@pytest.fixture
+def shop(domains: Domains) -> Lake:
+    """The shop after a good first run."""
+    lake = domains(shop=SHOP)
+    lake.drop("shop/orders.csv", ORDERS)
+    assert lake.run().success
+    return lake
 
 
 def _forget_sources() -> None:

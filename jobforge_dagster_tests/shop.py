@@ -5,6 +5,7 @@ import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.medallion.declare import Domain, Licence, Origin, meaning, references
+from jobforge_dagster.medallion.grain import Groups
 from jobforge_dagster.medallion.provenance import aggregate
 
 SHOP = Domain("shop", title="A shop", owner="team:shop", steward="shop")
@@ -19,10 +20,12 @@ class Order(dy.Schema):
     amount = dy.Int64(nullable=True, min=0, metadata=meaning("Cents.", header="Amount"))
 
 
-orders = SHOP.source("orders", files="shop/orders*.csv", schema=Order, origin=ORIGIN)
+LENIENT = 1.0
+orders = SHOP.source(
+    "orders", files="shop/orders*.csv", schema=Order, max_rejected=LENIENT, origin=ORIGIN)
 
 
-@SHOP.silver(schema=Order, inputs=[orders])
+@SHOP.silver(schema=Order, inputs=[orders], max_rejected=LENIENT)
 def order(orders: pl.LazyFrame) -> pl.LazyFrame:
     return orders.with_columns(pl.col("customer").str.strip_chars())
 
@@ -34,7 +37,7 @@ class Customer(dy.Schema):
     amount = dy.Int64(metadata=meaning("Cents, in all."))
 
 
-@SHOP.gold(schema=Customer, inputs=[order])
+@SHOP.gold(schema=Customer, inputs=[order], grain=Groups(["customer"]))
 def dim_customer(orders: pl.LazyFrame) -> pl.LazyFrame:
     return aggregate(orders, "customer", pl.col("amount").sum())
 '''

@@ -36,7 +36,8 @@ def test_the_readmes_example_is_all_it_takes(domains: Domains) -> None:
 
 def test_it_stands_beside_the_other_domains_and_refers_to_them(domains: Domains) -> None:
     text = _the_readmes_example().replace(
-        "inputs=[wage])", 'inputs=[wage], foreign_keys=[references("noc_code", dim_noc)])'
+        "inputs=[wage])",
+        'inputs=[wage], foreign_keys=[references("noc_code", dim_noc)], max_rejected=0.5)',
     )
     text = f"from jobforge_dagster.domains.noc import dim_noc\n{text}".replace(
         "meaning\n", "meaning, references\n", 1

@@ -15,15 +15,6 @@ from jobforge_dagster_tests.shop import ORDERS, SHOP
 FILE = "shop/orders.csv"
 
 
-@pytest.fixture
-def shop(domains: Domains) -> Lake:
-    """The shop after a good first run."""
-    lake = domains(shop=SHOP)
-    lake.drop(FILE, ORDERS)
-    assert lake.run().success
-    return lake
-
-
 def _folder(path: Path) -> None:
     path.unlink()
     path.mkdir()

@@ -161,6 +161,7 @@ def test_numbering_and_comparing_rows_is_no_aggregation(domains: Domains, body: 
         ),
         ("orders.collect()", "Leave out collect()"),
         ("orders.select('order_id', 'customer', 'amount')", "lost _source_file"),
+        ("orders.join(orders, on='order_id')", "keeps the trace of one"),
         ("orders.drop('amount')", "gives no column amount"),
         ("orders.with_columns(pl.col('amount').cast(pl.String))", "comes out as String"),
         ("orders.with_columns(pl.col('nothing'))", "does not fit its inputs"),
@@ -189,10 +190,15 @@ def test_another_version_of_the_plan_is_refused_not_trusted(
 
 
 def test_gold_without_provenance_cannot_be_written(domains: Domains) -> None:
-    text = _replaced(
-        'aggregate(orders, "customer", pl.col("amount").sum())',
-        "orders.with_columns(_source_file=pl.lit(None, pl.String))",
+    text = (
+        _replaced(
+            'aggregate(orders, "customer", pl.col("amount").sum())',
+            "orders.with_columns(_source_file=pl.lit(None, pl.String))",
+        )
+        .replace('Groups(["customer"])', "Rows()")
+        .replace("import Groups", "import Rows")
     )
+    text = text.replace("customer = dy.String(primary_key=True, ", "customer = dy.String(")
     lake = domains(shop=text)
     lake.drop(FILE, ORDERS)
 
@@ -204,8 +210,8 @@ def test_gold_without_provenance_cannot_be_written(domains: Domains) -> None:
 
 BAD_DECLARATIONS = {
     "gold reads bronze": (
-        "inputs=[order])",
-        "inputs=[orders])",
+        "inputs=[order], grain",
+        "inputs=[orders], grain",
         "gold/dim_customer: a gold table may read gold or silver, not bronze/shop/orders",
     ),
     "silver reads gold": (
@@ -213,7 +219,7 @@ BAD_DECLARATIONS = {
         "\n\n@SHOP.silver(schema=Customer, inputs=[dim_customer])\ndef again(c):\n    return c\n",
         "silver/shop/again: a silver table may read bronze or silver, not gold/dim_customer",
     ),
-    "no inputs": ("inputs=[order])", "inputs=[])", "needs at least one input"),
+    "no inputs": ("inputs=[order], grain", "inputs=[], grain", "needs at least one input"),
     "a reserved column": (
         'customer = dy.String(metadata=meaning("Who ordered.", header="Customer"))',
         'customer = dy.String(alias="_layer", metadata=meaning("Who.", header="Customer"))',
@@ -233,23 +239,23 @@ BAD_DECLARATIONS = {
         "Each gold table needs a name of its own",
     ),
     "a foreign key into another layer": (
-        "inputs=[order])\ndef dim",
-        'inputs=[order], foreign_keys=[references("customer", order)])\ndef dim',
+        "inputs=[order], grain",
+        'inputs=[order], foreign_keys=[references("customer", order)], grain',
         "a foreign key points within a layer",
     ),
     "a foreign key of no column": (
-        "inputs=[order])\ndef dim",
-        'inputs=[order], foreign_keys=[references("city", None)])\ndef dim',
+        "inputs=[order], grain",
+        'inputs=[order], foreign_keys=[references("city", None)], grain',
         "the foreign key city is no column",
     ),
     "a foreign key of another type": (
-        "inputs=[order])\ndef dim",
-        'inputs=[order], foreign_keys=[references("amount", None)])\ndef dim',
+        "inputs=[order], grain",
+        'inputs=[order], foreign_keys=[references("amount", None)], grain',
         "amount is Int64, but gold/dim_customer.customer is String",
     ),
     "a foreign key of another width": (
-        "inputs=[order])\ndef dim",
-        'inputs=[order], foreign_keys=[references(["customer", "amount"], None)])\ndef dim',
+        "inputs=[order], grain",
+        'inputs=[order], foreign_keys=[references(["customer", "amount"], None)], grain',
         "does not fit the primary key",
     ),
 }  # fmt: skip
@@ -334,7 +340,12 @@ def gift(gifts):
     return gifts
 
 
-@SHOP.gold(schema=Gift, inputs=[gift], foreign_keys=[references("customer", dim_customer)])
+@SHOP.gold(
+    schema=Gift,
+    inputs=[gift],
+    foreign_keys=[references("customer", dim_customer)],
+    max_rejected=0.5,
+)
 def fact_gift(gifts):
     return gifts
 '''
@@ -348,13 +359,13 @@ def fact_gift(gifts):
     assert run.success
     assert lake.table("gold/fact_gift")["gift_id"].to_list() == ["1", "3"]
     [record] = lake.quarantine("gold")
-    assert record["broken"] == [
-        {
-            "rule": "gold/fact_gift:customer_exists",
-            "error_type": "foreign_key",
-            "message": "customer Nobody is not in gold/dim_customer",
-        }
-    ]
+    [broken] = record["broken"]
+    assert len(broken.pop("version")) == 12
+    assert broken == {
+        "rule": "gold/fact_gift:customer_exists",
+        "error_type": "foreign_key",
+        "message": "customer Nobody is not in gold/dim_customer",
+    }
     assert json.loads(record["original"]) == {"Gift": "2", "Customer": "Nobody"}
 
 
@@ -364,9 +375,9 @@ def test_declared_duplicates_are_recorded_and_the_first_by_order_is_kept(domains
         "from jobforge_dagster.medallion.declare import Deduplicate, Domain",
     )
     text = text.replace(
-        "@SHOP.silver(schema=Order, inputs=[orders])",
+        "@SHOP.silver(schema=Order, inputs=[orders], ",
         "@SHOP.silver(schema=Order, inputs=[orders], "
-        'deduplicate=Deduplicate(by=("order_id",), order=("amount",)))',
+        'deduplicate=Deduplicate(by=("order_id",), order=("amount",)), ',
     )
     lake = domains(shop=text)
     lake.drop(FILE, "Order No,Customer,Amount\n1,Ann,9\n1,Bob,3\n1,Cy,3\n2,Di,1\n")
@@ -400,7 +411,6 @@ def test_no_row_is_ever_lost(domains: Domains, rows: list[tuple[str, str, str]])
     csv.writer(text, lineterminator="\n").writerows([["Order No", "Customer", "Amount"], *rows])
     lake = domains(shop=SHOP)
     lake.drop(FILE, text.getvalue())
-    kept_before = len(lake.quarantine())
 
     run = lake.run("staged/orders", "bronze/shop/orders", "silver/shop/order")
 
@@ -412,7 +422,6 @@ def test_no_row_is_ever_lost(domains: Domains, rows: list[tuple[str, str, str]])
         for record in lake.quarantine()
         if record["batch_id"] == batch
     }
-    assert kept_before <= len(lake.quarantine())
     numbers = [*silver["_source_row"], *refused]
     assert sorted(numbers) == list(range(1, len(rows) + 1))
     for number, original in refused.items():

@@ -7,10 +7,17 @@ import polars.selectors as cs
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobforge_dagster.medallion.provenance import PROVENANCE, TRACE, aggregate, join, unpivot
+from jobforge_dagster.medallion.provenance import (
+    CARRIED,
+    PROVENANCE,
+    TRACE,
+    aggregate,
+    join,
+    unpivot,
+)
 from jobforge_dagster_tests.conftest import Lake
 
-SCHEMA = {"key": pl.Int64, "value": pl.Int64, **{name: PROVENANCE[name] for name in TRACE}}
+SCHEMA = {"key": pl.Int64, "value": pl.Int64, **CARRIED}
 
 
 @st.composite
@@ -23,14 +30,18 @@ def frames(draw: st.DrawFn, files: tuple[str, ...]) -> pl.LazyFrame:
                 st.integers(0, 9),
                 st.lists(st.sampled_from(files), min_size=1, max_size=2, unique=True),
                 st.integers(1, 5),
+                st.lists(st.sampled_from(["fix-1", "fix-2"]), max_size=2, unique=True),
             ),
             max_size=6,
         )
     )
     return pl.LazyFrame(
         [
-            (key, value, "|".join(names), "|".join(f"batch-{name}" for name in names), row)
-            for key, value, names, row in rows
+            (
+                *(key, value, "|".join(names), "|".join(f"batch-{name}" for name in names), row),
+                *("|".join(marks) or None, None),
+            )
+            for key, value, names, row, marks in rows
         ],
         schema=SCHEMA,
         orient="row",
@@ -50,7 +61,14 @@ def test_a_join_names_the_files_of_both_sides(
     joined = join(left, right, on="key", how=how).collect()  # type: ignore[arg-type]
 
     plain = (
-        left.join(right, on="key", how=how, coalesce=True, suffix="_other")  # type: ignore[arg-type]
+        left.join(
+            right,
+            on="key",
+            how=how,
+            coalesce=True,
+            suffix="_other",  # type: ignore[arg-type]
+            maintain_order="left_right" if how == "full" else "left",
+        )
         .collect()
         .to_dicts()
     )
@@ -70,6 +88,10 @@ def test_a_join_names_the_files_of_both_sides(
     assert all(row["_source_row"] is not None for row in told.values())
     for row in joined.to_dicts():
         assert len(_files(row["_batch_id"])) == len(_files(row["_source_file"]))
+    for row, both in zip(joined.to_dicts(), plain, strict=True):
+        sides = [both["_corrections"], both["_corrections_other"]]
+        wanted = set().union(*(_files(side) for side in sides if side))
+        assert (_files(row["_corrections"]) if row["_corrections"] else set()) == wanted
 
 
 @given(frames(("a", "b", "c")))
@@ -82,6 +104,8 @@ def test_an_aggregate_names_the_files_of_all_members(frame: pl.LazyFrame) -> Non
         assert _files(row["_source_file"]) == set().union(
             *(_files(member["_source_file"]) for member in group)
         )
+        marks = set().union(*(_files(m["_corrections"]) for m in group if m["_corrections"]))
+        assert (_files(row["_corrections"]) if row["_corrections"] else set()) == marks
         records = {(member["_source_file"], member["_source_row"]) for member in group}
         if len(records) == 1:
             assert (row["_source_file"], row["_source_row"]) == records.pop()

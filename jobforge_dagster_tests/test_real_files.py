@@ -104,6 +104,7 @@ def test_exactly_one_row_is_rejected_and_twelve_titles_are_deduplicated(
 ) -> None:
     lake, _ = built
     records = lake.quarantine()
+    assert {record["state"] for record in records} == {"open"}
     assert Counter(record["fate"] for record in records) == {"rejected": 1, "deduplicated": 12}
     [rejected] = [record for record in records if record["fate"] == "rejected"]
     assert rejected["broken"][0]["rule"] == "silver/oasis/interest:profile_code_exists"
@@ -126,6 +127,70 @@ def test_exactly_one_row_is_rejected_and_twelve_titles_are_deduplicated(
         (code, title): number
         for code, title, number in kept.select("profile_code", "title", "concordance_no").rows()
     } == lowest
+
+
+def test_each_known_error_is_corrected_as_often_as_it_stands_in_the_files(
+    built: tuple[Lake, Run],
+) -> None:
+    _, run = built
+    counted = {
+        key: {name: (each["rows"], each["records"]) for name, each in facts["corrections"].items()}
+        for key, facts in run.metadata.items()
+        if facts.get("corrections")
+    }
+    assert set(counted) == {
+        "silver/job_titles/job_title",
+        "silver/oasis/descriptor",
+        "silver/oasis/main_duty",
+        "silver/oasis/rating",
+    }
+    cut = {"main-duties": 0, "workactivities": 0, "knowledges": 0}
+    for name in cut:
+        [path] = (REAL / "oasis").glob(f"{name}_oasis*")
+        cut[name] = sum(
+            len(row[0].strip().partition(".")[2]) < 2 for row in _rows(f"oasis/{path.name}")[1:]
+        )
+    assert cut == {"main-duties": 2_710, "workactivities": 327, "knowledges": 1}
+    duties = counted["silver/oasis/main_duty"]
+    assert duties == {
+        "duties-code-without-decimals": (2_709, 2_709),
+        "duties-code-with-one-decimal": (1, 1),
+    }
+    rating = counted["silver/oasis/rating"]
+    codes = {name: rating.pop(name) for name in sorted(rating) if "-code-" in name}
+    assert codes == {
+        "activities-code-with-one-decimal": (40, 1),
+        "activities-code-without-decimals": (326 * 40, 326),
+        "knowledges-code-with-one-decimal": (44, 1),
+    }
+    assert len(rating) == 17
+    assert set(rating.values()) == {(900, 900)}
+    assert counted["silver/oasis/descriptor"] == {"guide-name-with-a-code": (1, 1)}
+    assert counted["silver/job_titles/job_title"] == {"information-technology-apostrophe": (2, 2)}
+
+
+def test_a_corrected_row_can_be_told_from_an_untouched_one(built: tuple[Lake, Run]) -> None:
+    lake, _ = built
+    assert lake.table("gold/attr_main_duty")["_corrections"].count() == 2_710
+    ratings = lake.table("gold/fact_oasis_rating").filter(profile_code="31100.10")
+    marks = [mark.split("|") for mark in ratings["_corrections"].drop_nulls()]
+    codes = [mark for each in marks for mark in each if mark.endswith("code-with-one-decimal")]
+    names = [mark for each in marks for mark in each if not mark.endswith("-one-decimal")]
+    assert (codes.count("activities-code-with-one-decimal"), len(codes)) == (40, 40 + 44)
+    assert len(names) == len(set(names)) == 17
+
+
+def test_what_the_publishers_withhold_is_warned_of_not_refused(built: tuple[Lake, Run]) -> None:
+    lake, run = built
+    warned = {key: facts["warned"] for key, facts in run.metadata.items() if facts.get("warned")}
+    assert warned == {
+        # 31 groups in every measure and year that has figures, and 11202's job openings.
+        "gold/fact_cops_projection": 31 * (10 * 11 - 4) + 10,
+        "gold/fact_cops_outlook": 31,
+        "gold/dim_job_title": 4,
+    }
+    withheld = lake.table("gold/fact_cops_projection").filter("suppressed")
+    assert withheld["noc_code"].n_unique() == 31 + 1
 
 
 def test_primary_keys_are_unique_and_complete(built: tuple[Lake, Run]) -> None:
