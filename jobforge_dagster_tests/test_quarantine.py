@@ -221,6 +221,31 @@ def test_a_waived_row_enters_until_its_day_and_returns_after_it(
 
 
 @pytest.mark.parametrize(
+    ("dtype", "text"),
+    [("Int64", "7"), ("Float64", "7.50"), ("Bool", "true"), ("Date", "2026-02-03")],
+)
+def test_a_waiver_tells_a_row_by_a_key_of_any_type(domains: Domains, dtype: str, text: str) -> None:
+    lake = domains(shop=SHOP.replace("order_id = dy.String(", f"order_id = dy.{dtype}("))
+    lake.drop(FILE, f"Order No,Customer,Amount\n{text},Ann,-1\n")
+    assert lake.run().success
+    [record] = lake.quarantine("silver")
+    waiver_for(
+        lake.root,
+        {**record, "row": json.loads(record["row"])},
+        "amount.min",
+        by="me",
+        why="so",
+        until=TODAY,
+        today=TODAY,
+        packages=lake.packages,
+    )
+
+    assert lake.run().success
+
+    assert lake.table("silver/shop/order").height == 1
+
+
+@pytest.mark.parametrize(
     ("rule", "until", "says"),
     [
         ("customer.regex", 1, "The row did not break customer.regex. It broke amount.min."),

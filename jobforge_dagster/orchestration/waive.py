@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import Any
 
+import polars as pl
+
 from jobforge_dagster.medallion.discovery import discover
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.quality.waivers import Waiver
@@ -53,13 +55,14 @@ def waiver_for(
             f"Rows of {record['table']} cannot be waived: their text does not read as declared. "
             f"Correct the delivery or the declaration."
         )
+    columns = table.schema.columns()
     identity = table.schema.primary_key() or table.schema.column_names()
-    values = {column: record["row"][column] for column in identity}
+    where = {name: _text(record["row"][name], columns[name].dtype) for name in identity}
     waiver = Waiver(
         id=f"{record['record_id'][:8]}-{name}-{until}",
         table=table.key,
         rule=name,
-        where={name: value if value is None else str(value) for name, value in values.items()},
+        where=where,
         by=by,
         why=why,
         given=today,
@@ -68,3 +71,10 @@ def waiver_for(
     check(waiver, table)
     add(root, waiver)
     return waiver
+
+
+def _text(value: Any, dtype: pl.DataType) -> str | None:
+    """A value as the waiver's expression will see it: ``true``, not ``True``."""
+    if value is None or isinstance(value, str):
+        return value
+    return str(pl.Series([value]).cast(dtype).cast(pl.String).item())
