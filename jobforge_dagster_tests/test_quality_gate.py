@@ -421,6 +421,20 @@ def test_a_bad_cell_of_a_wide_file_costs_that_cell_alone(domains: Domains) -> No
     assert "_unread" not in lake.table("silver/wide/figure").columns
 
 
+def test_a_bad_cell_of_a_renamed_column_is_never_taken_for_no_value(domains: Domains) -> None:
+    renamed = WIDE.replace(
+        'figures, on=YEARS, index=["place"]',
+        'figures.rename({"2023": "2022"}), on=YEARS, index=["place"]',
+    )
+    lake = domains(wide=renamed)
+    lake.drop("wide/figures.csv", "Place,2023,2024\na,#REF!,1\nb,2,x\n")
+
+    assert lake.run().success
+
+    figures = lake.table("silver/wide/figure").select("place", "year", "value").rows()
+    assert figures == [("b", "2022", 2)]
+
+
 def test_a_wide_file_that_is_not_unpivoted_refuses_the_row_of_a_bad_cell(domains: Domains) -> None:
     text = WIDE.replace(", grain=Cells(YEARS)", "").replace(
         """unpivot(

@@ -343,6 +343,7 @@ def test_a_crash_leaves_each_record_in_one_place_after_the_next_run(
     assert _orders(spoilt) == ["1", "2", "3"]
     assert _states(spoilt) == {"2": ["open", "replayed"], "4": ["open", "open"]}
     assert len(spoilt.publications("silver/shop/order")) == 2
+    assert len(list(spoilt.path.glob("silver/shop/_metadata/order/*.json"))) == 2
     assert not list(spoilt.path.rglob("*.tmp"))
 
 

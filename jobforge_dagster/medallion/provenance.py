@@ -21,6 +21,7 @@ The others travel through a table's function. The helpers here carry them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -116,15 +117,22 @@ def unpivot(
     variable_name: str,
     value_name: str,
 ) -> pl.LazyFrame:
-    """Turn the columns ``on`` into rows; each traces to the record that the cell stood in."""
+    """Turn the columns ``on`` into rows; each traces to the record that the cell stood in.
+
+    A row takes along whether its own cell is unread. What is unread elsewhere in the record, in a
+    column that was renamed or left out before, stays with all its rows: they cannot be trusted.
+    """
+    names = cs.expand_selector(frame, on) if isinstance(on, cs.Selector) else on
     cells = frame.unpivot(
         on=on, index=[*index, *CARRIED], variable_name=variable_name, value_name=value_name
     )
     mark = pl.concat_str(pl.lit(_CELL), variable_name, pl.lit(_TEXT))
     at = pl.col(UNREAD).str.find(mark, literal=True)
-    of_this_cell = pl.col(UNREAD).str.slice(at + 1).str.split(_CELL).list.first()
+    own = pl.lit(_CELL) + pl.col(UNREAD).str.slice(at + 1).str.split(_CELL).list.first()
+    known = f"{_CELL}(?:{'|'.join(map(re.escape, names))}){_TEXT}[^{_CELL}]*"
+    elsewhere = pl.col(UNREAD).str.replace_all(known, "")
     return cells.with_columns(
-        pl.when(at.is_not_null()).then(pl.lit(_CELL) + of_this_cell).alias(UNREAD)
+        pl.when(at.is_not_null()).then(own).when(elsewhere != "").then(elsewhere).alias(UNREAD)
     )
 
 

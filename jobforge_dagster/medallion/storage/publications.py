@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -154,12 +155,23 @@ class Publication(BaseModel):
     quarantine_file: str | None
 
 
-def write(root: DataRoot, publication: Publication) -> None:
-    """Write a record; it becomes true when the table that names its run is in place."""
-    path = root.publication(publication.table, publication.run_id, publication.written_at)
+def write(root: DataRoot, publication: Publication, previous: Publication | None) -> None:
+    """Write a record; it becomes true when the table that names its run is in place.
+
+    What stands after ``previous`` is of runs that never came to publish, and goes.
+    """
+    path = _path(root, publication)
+    if previous is not None:
+        for undone in path.parent.glob("*.json"):
+            if undone.name > _path(root, previous).name:
+                undone.unlink()
     document = json.dumps(publication.model_dump(mode="json"), indent=2, ensure_ascii=False)
     with replacing(path) as temporary:
         temporary.write_text(f"{document}\n", "utf-8")
+
+
+def _path(root: DataRoot, publication: Publication) -> Path:
+    return root.publication(publication.table, publication.run_id, publication.written_at)
 
 
 def standing(root: DataRoot, key: str) -> tuple[dict[str, Any], Publication] | None:

@@ -34,7 +34,7 @@ def publish(root: DataRoot, audited: Audited) -> None:
                 at=publication.written_at,
                 before=before if before and before.exists() else None,
             )
-        publications.write(root, publication)
+        publications.write(root, publication, audited.previous)
         path = root.table(publication.table)
         sync(written.table)
         written.table.replace(path)

@@ -70,7 +70,7 @@ class DataRoot:
 
     def publication(self, key: str, run_id: str, at: datetime) -> Path:
         """What is known of the publication of a table by one run."""
-        return self.publications(key) / f"{at:%Y%m%dT%H%M%SZ}-{run_id[:8]}.json"
+        return self.publications(key) / f"{at:%Y%m%dT%H%M%S.%fZ}-{run_id[:8]}.json"
 
     def publications(self, key: str) -> Path:
         """Where the records of a table's publications lie, in the order of time."""
