@@ -120,7 +120,8 @@ def _measured_columns(columns: Mapping[str, str], declared: Any) -> dg.TableSche
     )
     return dg.TableSchema(
         columns=[
-            known.get(name) or dg.TableColumn(name=name, type=dtype)
+            known.get(name)
+            or dg.TableColumn(name=name, type=dtype, description=_PROVENANCE_MEANING.get(name))
             for name, dtype in columns.items()
         ]
     )
