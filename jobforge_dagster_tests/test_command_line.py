@@ -29,13 +29,23 @@ def clone(tmp_path: Path) -> Path:
 
 
 def _dagster(clone: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return _run(clone, DAGSTER, *arguments, **environment)
+
+
+def _jobforge(clone: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return _run(clone, DAGSTER.with_name("jobforge"), *arguments)
+
+
+def _run(
+    clone: Path, program: Path, *arguments: str, **environment: str
+) -> subprocess.CompletedProcess[str]:
     inherited = {
         name: value
         for name, value in os.environ.items()
         if name not in ("DAGSTER_HOME", "JOBFORGE_DATA_ROOT")
     }
     return subprocess.run(
-        [DAGSTER, *arguments],
+        [program, *arguments],
         cwd=clone,
         env={**inherited, **environment},
         capture_output=True,
@@ -161,6 +171,30 @@ def test_any_rejection_can_be_made_a_failure(clone: Path) -> None:
 
     assert run.returncode == 1
     assert "profile_code 14404.01 is not in silver/oasis/profile" in run.stderr
+
+
+def test_a_refused_row_is_shown_waived_and_replayed_by_commands(clone: Path) -> None:
+    made = _dagster(clone, "asset", "materialize", "--select", '+key:"silver/oasis/interest"')
+    assert made.returncode == 0, made.stderr
+    before = sorted(path.name for path in clone.iterdir())
+    [record] = json.loads(_jobforge(clone, "quarantine", "show", "--json").stdout)
+
+    waived = _jobforge(
+        clone,
+        *("quarantine", "waive", record["record_id"][:8], "--rule", "profile_code_exists"),
+        *("--by", "team:skills", "--why", "a test", "--until", "2999-12-31"),
+    )
+    assert waived.returncode == 0, waived.stderr
+    assert "jobforge quarantine replay --table silver/oasis/interest" in waived.stdout
+    replayed = _jobforge(clone, "quarantine", "replay", "--json")
+
+    assert replayed.returncode == 0, replayed.stderr
+    [told] = json.loads(replayed.stdout)["tables"]
+    assert (told["table"], told["waived"], told["stay"]) == ("silver/oasis/interest", 1, 0)
+    codes = Lake(clone / "data").table("silver/oasis/interest")["profile_code"]
+    assert "14404.01" in codes
+    assert sorted(path.name for path in clone.iterdir()) == before
+    assert json.loads(_jobforge(clone, "quarantine", "list", "--json").stdout) == []
 
 
 def test_a_table_that_is_read_before_it_is_made_names_the_command(clone: Path) -> None:

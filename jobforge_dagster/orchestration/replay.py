@@ -76,7 +76,8 @@ def replay(
         return Replay((), {})
     start = dg.AssetSelection.assets(*(table.split("/") for table in sorted(wanted)))
     whole = (start.upstream() | start.downstream().upstream()).resolve(graph)
-    selected = [key for key in whole if key.path[0] != "staged"]
+    # A table that was never made has nothing to be brought up to date.
+    selected = [key for key in whole if root.table(key.to_user_string()).exists()]
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
         asset_selection=selected, instance=instance or _instance(), raise_on_error=False
     )
