@@ -24,34 +24,22 @@ from jobforge_dagster.medallion.errors import ContractError
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     CARRIED,
-    CORRECTIONS,
     INGESTED_AT,
     LAYER,
     PROVENANCE,
-    SEPARATOR,
     SOURCE_FILE,
-    SOURCE_ROW,
 )
 from jobforge_dagster.medallion.quality import keys
 from jobforge_dagster.medallion.quality.judge import Candidate, Made, judge
 from jobforge_dagster.medallion.quality.waivers import Waiver, version
-from jobforge_dagster.medallion.storage import deliveries, parquet, publications
+from jobforge_dagster.medallion.storage import counting, deliveries, parquet, publications
 from jobforge_dagster.medallion.storage.ordering import in_order
 from jobforge_dagster.medallion.storage.publications import (
     Conservation,
-    Corrected,
-    Example,
     Publication,
-    Tally,
-    Waived,
 )
 from jobforge_dagster.medallion.storage.quality_facts import measured, schema_version
-from jobforge_dagster.medallion.storage.quarantine import record_ids
 from jobforge_dagster.medallion.storage.root import DataRoot
-
-EXAMPLES = 3
-"""How many rows a tally shows."""
-
 
 _REFUSALS = ("refused", "duplicates", "keyless")
 """Rows that broke a rule by themselves, that repeat another, that share their key."""
@@ -153,9 +141,12 @@ class Audited:
             return None
         rejected = self.publication.rejected
         rules = ", ".join(f"{rule} {tally.rows}" for rule, tally in sorted(rejected.items()))
-        examples = [each for tally in rejected.values() for each in tally.examples][:EXAMPLES]
+        examples = [each for tally in rejected.values() for each in tally.examples][
+            : counting.EXAMPLES
+        ]
         shown = "".join(
-            f"\n  {each.source_file}, record {each.source_row}: {each.message}" for each in examples
+            f"\n  {each.source_file}, record {each.source_row}: {each.message}"
+            for each in examples[: counting.EXAMPLES]
         )
         return (
             f"{self.promotion.key}: {counts.rejected} of {counts.made} rows "
@@ -225,7 +216,7 @@ def _made(
     _check_trace(promotion.key, facts)
     refused = _refused(files)
     noted = parquet.scan(files["noted"]) if files["noted"].exists() else None
-    tallies = {fate: _tallies(refused.filter(fate=fate)) for fate in ("rejected", "deduplicated")}
+    rejected = counting.tallies(refused.filter(fate="rejected"))
     columns = {name: dtype for name, dtype in facts.columns.items() if name not in PROVENANCE}
     name = promotion.name
     publication = Publication(
@@ -236,13 +227,15 @@ def _made(
         fingerprint=promotion.fingerprint,
         sha256=parquet.sha256_of(files["table"]),
         conservation=counts,
-        rejected=tallies["rejected"],
-        deduplicated=tallies["deduplicated"],
-        warned=_warned(noted),
-        waivers=_waived(promotion, noted),
-        corrections=_corrected(promotion.key, _expected(root, made, story), files),
+        rejected=rejected,
+        deduplicated=counting.tallies(refused.filter(fate="deduplicated")),
+        warned=counting.warned(noted),
+        waivers=counting.waived(promotion.waivers, noted),
+        corrections=counting.corrected(
+            promotion.key, _expected(root, made, story), [parquet.scan(files["table"]), refused]
+        ),
         table_schema=schema_version(columns, made.primary_key, previous),
-        metrics=measured(promotion.key, made.candidate, facts, counts, tallies["rejected"]),
+        metrics=measured(promotion.key, made.candidate, facts, counts, rejected),
         quarantine_file=root.relative(root.quarantine(promotion.layer, name, story["run_id"], at))
         if counts.rejected or counts.deduplicated
         else None,
@@ -342,103 +335,11 @@ def _refused(files: Mapping[str, Path]) -> pl.LazyFrame:
     return pl.concat(parquet.scan(files[what]) for what in _REFUSALS if files[what].exists())
 
 
-def _tallies(refused: pl.LazyFrame) -> dict[str, Tally]:
-    entries = refused.select(SOURCE_FILE, SOURCE_ROW, pl.col("broken").alias("entry"))
-    return _tallied(entries.explode("entry").unnest("entry"))
-
-
-def _warned(noted: pl.LazyFrame | None) -> dict[str, Tally]:
-    if noted is None:
-        return {}
-    entries = noted.select(SOURCE_FILE, SOURCE_ROW, pl.col("notes").alias("entry"))
-    return _tallied(entries.explode("entry").unnest("entry").filter(pl.col("waiver").is_null()))
-
-
-def _tallied(entries: pl.LazyFrame) -> dict[str, Tally]:
-    first = pl.struct("message", SOURCE_FILE, SOURCE_ROW).head(EXAMPLES)
-    tallied = (
-        entries.group_by("rule")
-        .agg(pl.col("version").first(), pl.len().alias("rows"), first.alias("examples"))
-        .sort("rule")
-        .collect()
-    )
-    return {
-        row["rule"]: Tally(
-            version=row["version"],
-            rows=row["rows"],
-            examples=tuple(
-                Example(
-                    message=each["message"],
-                    source_file=each[SOURCE_FILE],
-                    source_row=each[SOURCE_ROW],
-                )
-                for each in row["examples"]
-            ),
-        )
-        for row in tallied.iter_rows(named=True)
-    }
-
-
-def _waived(promotion: Promotion, noted: pl.LazyFrame | None) -> dict[str, Waived]:
-    records: dict[str, list[str]] = {waiver.id: [] for waiver in promotion.waivers}
-    if noted is not None:
-        entries = noted.select(record_ids(pl.col("identity")).alias("record"), "notes")
-        each = entries.explode("notes").unnest("notes").drop_nulls("waiver")
-        for waiver, record in each.select("waiver", "record").collect().iter_rows():
-            records[waiver].append(record)
-    return {
-        waiver.id: Waived(
-            rule=waiver.rule,
-            by=waiver.by,
-            why=waiver.why,
-            until=waiver.until.isoformat(),
-            records=tuple(sorted(set(records[waiver.id]))),
-        )
-        for waiver in promotion.waivers
-    }
-
-
 def _expected(root: DataRoot, made: Made, story: Mapping[str, Any]) -> list[Correction]:
     """The corrections that were applied and whose files are among those that the table reads."""
     manifests = (deliveries.find(root, batch) for batch in story["batches"])
     files = [manifest.file for manifest in manifests if manifest]
     return [each for each in made.corrections if any(each.concerns(file) for file in files)]
-
-
-def _corrected(
-    key: str, applied: Sequence[Correction], files: Mapping[str, Path]
-) -> dict[str, Corrected]:
-    """Count what each correction did.
-
-    Raises:
-        ContractError: one did nothing.
-    """
-    if not applied:
-        return {}
-    columns = [CORRECTIONS, SOURCE_FILE, SOURCE_ROW]
-    rows = [parquet.scan(files["table"]), _refused(files)]
-    counted = (
-        pl.concat(frame.select(columns) for frame in rows)
-        .drop_nulls(CORRECTIONS)
-        .with_columns(pl.col(CORRECTIONS).str.split(SEPARATOR))
-        .explode(CORRECTIONS)
-        .group_by(CORRECTIONS)
-        .agg(pl.len(), pl.struct(SOURCE_FILE, SOURCE_ROW).n_unique().alias("records"))
-        .collect()
-    )
-    found = {name: Corrected(rows=rows, records=records) for name, rows, records in counted.rows()}
-    idle = [each for each in applied if each.id not in found]
-    if idle:
-        told = "; ".join(
-            f"remove correction {each.id} (column {each.column}, expected "
-            f"{each.expect.value or each.expect.pattern!r})"
-            for each in idle
-        )
-        raise ContractError(
-            f"{key}: the publisher seems to have fixed this: {told}. Nothing like it was found. "
-            f"The previous table stays."
-        )
-    return {each.id: found[each.id] for each in sorted(applied, key=lambda each: each.id)}
 
 
 def _check_trace(key: str, facts: parquet.FileFacts) -> None:
