@@ -226,7 +226,9 @@ def settle_delivery(
             file.unlink()
     if standing is None or standing.exists():
         return
-    for file in resolved_files(root, key):  # a former content that came again
+    # A former content that came again: its records as they were resolved last.
+    resolved = _files(root, key, "_history/")
+    for file in sorted(resolved, key=lambda path: path.stat().st_mtime_ns, reverse=True):
         records = parquet.scan(file).filter(pl.col("batch_id") == manifest.batch_id)
         if records.select(pl.len()).collect().item():
             event = _event("open", at, run_id, pl.lit("its delivery came again"))
@@ -234,6 +236,7 @@ def settle_delivery(
                 state=pl.lit("open"), history=pl.concat_list("history", event)
             )
             _write(standing, again, key, run_id)
+            return
 
 
 def open_records(root: DataRoot) -> pl.LazyFrame:
@@ -258,21 +261,14 @@ def _stands(root: DataRoot, file: Path) -> bool:
     return found is not None and standing_file(root, found[1]) == file
 
 
-def resolved_files(root: DataRoot, key: str) -> Iterator[Path]:
-    """The files of the resolved records of a table, newest first."""
-    layer, table = key.split("/")[0], key.split("/")[-1]
-    found = root.quarantined.glob(f"_history/{layer}/*/{table}-????????.parquet")
-    ours = [path for path in found if parquet.footer_of(path).get("table") == key]
-    yield from sorted(ours, key=lambda path: path.stat().st_mtime_ns, reverse=True)
-
-
 def _all(files: list[Path]) -> pl.LazyFrame:
     return pl.concat([pl.LazyFrame(schema=RECORD), *map(parquet.scan, files)])
 
 
-def _files(root: DataRoot, key: str) -> list[Path]:
+def _files(root: DataRoot, key: str, folder: str = "") -> list[Path]:
+    """The files of a table's records; with ``folder="_history/"``, of those resolved."""
     layer, table = key.split("/")[0], key.split("/")[-1]
-    found = sorted(root.quarantined.glob(f"{layer}/*/{table}-????????.parquet"))
+    found = sorted(root.quarantined.glob(f"{folder}{layer}/*/{table}-????????.parquet"))
     return [path for path in found if parquet.footer_of(path).get("table") == key]
 
 
