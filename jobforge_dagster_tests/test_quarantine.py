@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,6 +51,16 @@ def _replay(lake: Lake, *tables: str) -> dict[str, Any]:
     outcome = replay(lake.root, tables, packages=lake.packages, instance=lake.instance)
     assert not outcome.failures
     return {each.table: each for each in outcome.tables}
+
+
+def _waive(
+    lake: Lake, record: dict[str, Any], rule: str, until: date, by: str = "me", why: str = "so"
+) -> waivers.Waiver:
+    """Waive a record as the command does, today."""
+    read = {**record, "row": json.loads(record["row"])}
+    return waiver_for(
+        lake.root, read, rule, by=by, why=why, until=until, today=TODAY, packages=lake.packages
+    )
 
 
 def _same_as_a_full_rebuild(lake: Lake, domains: Domains, tmp_path: Path) -> None:
@@ -186,16 +196,8 @@ def test_a_waived_row_enters_until_its_day_and_returns_after_it(
     spoilt: Lake, domains: Domains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     second = spoilt.quarantine("silver")[0]
-    record = {**second, "row": json.loads(second["row"])}
-    waiver = waiver_for(
-        spoilt.root,
-        record,
-        "amount.min",
-        by="Zoé",
-        why="a refund",
-        until=TODAY + timedelta(days=3),
-        today=TODAY,
-        packages=spoilt.packages,
+    waiver = _waive(
+        spoilt, second, "amount.min", TODAY + timedelta(days=3), by="Zoé", why="a refund"
     )
     assert waiver.where == {"order_id": "2"}
 
@@ -229,16 +231,7 @@ def test_a_waiver_tells_a_row_by_a_key_of_any_type(domains: Domains, dtype: str,
     lake.drop(FILE, f"Order No,Customer,Amount\n{text},Ann,-1\n")
     assert lake.run().success
     [record] = lake.quarantine("silver")
-    waiver_for(
-        lake.root,
-        {**record, "row": json.loads(record["row"])},
-        "amount.min",
-        by="me",
-        why="so",
-        until=TODAY,
-        today=TODAY,
-        packages=lake.packages,
-    )
+    _waive(lake, record, "amount.min", TODAY)
 
     assert lake.run().success
 
@@ -257,16 +250,7 @@ def test_a_waiver_that_cannot_hold_is_refused(
 ) -> None:
     record = spoilt.quarantine("silver")[0]
     with pytest.raises(JobForgeError, match=says):
-        waiver_for(
-            spoilt.root,
-            {**record, "row": json.loads(record["row"])},
-            rule,
-            by="me",
-            why="so",
-            until=TODAY + timedelta(days=until),
-            today=TODAY,
-            packages=spoilt.packages,
-        )
+        _waive(spoilt, record, rule, TODAY + timedelta(days=until))
     assert not spoilt.root.waivers.exists()
 
 
@@ -276,16 +260,7 @@ def test_keys_and_missing_values_cannot_be_waived(domains: Domains) -> None:
     lake.run()
     [record] = lake.quarantine("silver")
     with pytest.raises(JobForgeError, match="no rule of silver/shop/order that can be waived"):
-        waiver_for(
-            lake.root,
-            {**record, "row": json.loads(record["row"])},
-            "customer.nullability",
-            by="me",
-            why="so",
-            until=TODAY,
-            today=TODAY,
-            packages=lake.packages,
-        )
+        _waive(lake, record, "customer.nullability", TODAY)
 
 
 def test_a_broken_waiver_file_fails_its_table_with_words(spoilt: Lake) -> None:
@@ -366,6 +341,12 @@ def test_a_malformed_record_is_superseded_and_stands_again_with_its_delivery(
     [again] = lake.quarantine("staged")
     assert again["record_id"] == first["record_id"]
     assert [event["state"] for event in again["history"]] == ["open", "superseded", "open"]
+
+    for content in (bad.replace("9,Zed", "9,Zed,1"), bad):
+        lake.drop(FILE, content)
+        lake.run()
+    [last] = lake.quarantine("staged")
+    assert [event["state"] for event in last["history"]] == ["open", "superseded"] * 2 + ["open"]
 
 
 def _cli(lake: Lake, *arguments: str) -> Any:

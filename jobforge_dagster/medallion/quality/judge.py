@@ -121,14 +121,13 @@ def judge(candidate: Candidate, waivers: Sequence[Waiver] = ()) -> Judged:
     verdicts = candidate.frame.with_columns(
         **{name: rule.obeyed.fill_null(value=True) for name, rule in named.items()}
     )
+    rejecting = {name: rule for name, rule in named.items() if rule.severity == "reject"}
     good = [
         pl.any_horizontal(pl.col(name), *(waiver.fits for waiver in waived[name]))
-        for name, rule in named.items()
-        if rule.severity == "reject"
+        for name in rejecting
     ]
     passes = pl.all_horizontal(good) if good else pl.lit(value=True)
     kept = exactly(*candidate.columns, *CARRIED)
-    rejecting = {name: rule for name, rule in named.items() if rule.severity == "reject"}
     noting = [name for name, rule in named.items() if rule.severity == "warn" or waived[name]]
     return Judged(
         accepted=verdicts.filter(passes).select(kept),

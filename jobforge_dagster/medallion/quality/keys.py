@@ -18,7 +18,6 @@ from jobforge_dagster.medallion.quality.rules import (
     Rule,
     named_values,
     say,
-    version_of,
 )
 
 _AT_ONCE = 500_000
@@ -60,6 +59,7 @@ def deduplicate(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> J
             f"; the row with the lowest {', '.join(candidate.order)} was kept",
         ),
         error_type="duplicate",
+        demands="\n".join([*candidate.by, "order", *candidate.order]).encode(),
     )
     order = [*candidate.by, *candidate.order, SOURCE_FILE, SOURCE_ROW]
     alone, together = _split(rows, candidate.by, again)
@@ -71,14 +71,13 @@ def deduplicate(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> J
     kept = [SOURCE_FILE, SOURCE_ROW, *candidate.by, *candidate.order]
     survivor = pl.when(first).then(pl.struct(exactly(*kept)).struct.json_encode()).forward_fill()
     marked = ordered.with_columns(__first=first, __survivor=survivor)
-    version = version_of(*candidate.by, "order", *candidate.order)
     return Judged(
         accepted=_kept(candidate, [alone, marked.filter("__first")]),
         refused=refused(
             candidate,
             marked.filter(~pl.col("__first")),
             "deduplicated",
-            _one(rule, version),
+            _one(rule),
             pl.col("__survivor"),
         ),
     )
@@ -91,6 +90,7 @@ def unique(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> Judged
         obeyed=pl.lit(value=True),
         message=say("the primary key is not unique: ", named_values(candidate.unique)),
         error_type=PRIMARY_KEY,
+        demands="\n".join(candidate.unique).encode(),
     )
     alone, together = _split(rows, candidate.unique, again)
     marked = together.with_columns(__one=pl.len().over(candidate.unique) == 1)
@@ -100,7 +100,7 @@ def unique(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> Judged
             candidate,
             marked.filter(~pl.col("__one")),
             "rejected",
-            _one(rule, version_of(*candidate.unique)),
+            _one(rule),
         ),
     )
 
@@ -121,6 +121,5 @@ def _kept(candidate: Candidate, parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
     return pl.concat([part.select(columns) for part in parts])
 
 
-def _one(rule: Rule, version: str) -> pl.Expr:
-    entry = told(rule).struct.with_fields(pl.lit(version).alias("version"))
-    return pl.concat_list(entry).cast(BROKEN)
+def _one(rule: Rule) -> pl.Expr:
+    return pl.concat_list(told(rule)).cast(BROKEN)
