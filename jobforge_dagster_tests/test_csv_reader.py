@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobforge_dagster.medallion.provenance import SOURCE_ROW
-from jobforge_dagster.medallion.readers import Reading, inspect, read
+from jobforge_dagster.medallion.formats import Csv
+from jobforge_dagster.medallion.readers import Reading, read
 
 # fmt: off
 AWKWARD = st.sampled_from([
@@ -41,8 +42,7 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
 
 
 def _read(path: Path, delimiter: str = ",") -> tuple[Reading, pl.DataFrame]:
-    inspection = inspect(path, path.name)
-    reading = read(path, path.name, inspection, delimiter)
+    reading = read(path, path.name, Csv(delimiter=delimiter))
     return reading, reading.records.collect()
 
 
@@ -158,7 +158,7 @@ def test_a_header_is_never_taken_for_a_pattern(tmp_path: Path) -> None:
 
     reading, frame = _read(path)
 
-    assert (reading.method, frame.columns) == ("plain", ["a", "*", "^a.*$", SOURCE_ROW])
+    assert (reading.facts["reader"], frame.columns) == ("plain", ["a", "*", "^a.*$", SOURCE_ROW])
     assert frame.row(0) == ("1", "2", "3", 1)
 
 
@@ -171,7 +171,7 @@ def test_the_proven_plain_file_and_the_exact_reading_agree(tmp_path: Path) -> No
     plain, plain_frame = _read(regular)
     exact, exact_frame = _read(messy)
 
-    assert (plain.method, exact.method) == ("plain", "exact")
+    assert (plain.facts["reader"], exact.facts["reader"]) == ("plain", "exact")
     assert plain_frame.equals(exact_frame)
     assert plain_frame.rows() == [("1", 'x, "y"', 1), ("2", "", 2), ("3", "", 3)]
 

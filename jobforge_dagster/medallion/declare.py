@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 import dataframely as dy
 
 from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.formats import Format, format_of
 from jobforge_dagster.medallion.grain import Grain, Rows
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 Layer = Literal["staged", "bronze", "silver", "gold"]
 Severity = Literal["reject", "warn"]
 TableFunction = Callable[..., "pl.LazyFrame"]
+Combine = Literal["snapshot", "append", "upsert"]
+"""How the deliveries of a source make one table: the newest stands; all of them, one below the
+other; of each primary key the record that was delivered last."""
 
 MAX_REJECTED = 0.05
 """Share of its rows that a table may refuse and still be published, unless it declares its own."""
@@ -39,6 +43,23 @@ class Licence:
     code: str
     name: str
     url: str | None = None
+
+
+@dataclass(frozen=True)
+class Ckan:
+    """A file on an open-data portal that runs CKAN: it is found by dataset and resource name."""
+
+    portal: str
+    dataset: str
+    resource: str
+
+
+@dataclass(frozen=True)
+class Url:
+    """A file at an address; ``sha256`` where the publisher says what it must be."""
+
+    url: str
+    sha256: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,6 +81,7 @@ class Meaning:
     header: str | None = None
     french: str | None = None
     term: str | None = None
+    path: tuple[str, ...] = ()
 
 
 def meaning(
@@ -68,6 +90,7 @@ def meaning(
     header: str | None = None,
     french: str | None = None,
     term: str | None = None,
+    path: str | None = None,
 ) -> dict[str, Any]:
     """Say what a column means, as the ``metadata`` of a dataframely column.
 
@@ -77,8 +100,10 @@ def meaning(
             and letter case need not be repeated: headers are compared trimmed and case-folded.
         french: the same sentence in French.
         term: the id of the glossary term that the column holds.
+        path: names, separated by points, that lead from a nested value delivered under ``header``
+            to the one that the column holds; ``0`` is the first of an array.
     """
-    return {"meaning": Meaning(text, header, french, term)}
+    return {"meaning": Meaning(text, header, french, term, tuple(path.split(".")) if path else ())}
 
 
 def meaning_of(column: dy.Column) -> Meaning | None:
@@ -144,12 +169,16 @@ class Source:
         name: unique name; the staged table is ``staged/{name}``, the bronze one
             ``bronze/{domain}/{name}``.
         domain: the domain that it belongs to.
-        files: glob of the file under the landing folder; exactly one file may match.
+        files: glob of its files under the landing folder; ``*`` stays within a folder, ``**`` goes
+            through any number of them.
         schema: the columns to name and type in bronze, with the header of each.
         origin: publication facts.
         description: one sentence on what a row is.
-        encoding: of the text; anything but UTF-8 must be declared.
-        delimiter: between the cells of a record.
+        format: how a file is read; undeclared, as the ending of ``files`` says.
+        member: glob of the file to take from a zip archive; undeclared, the only one.
+        max_unpacked: bytes that a compressed file may hold.
+        combine: how deliveries make one table.
+        still: how long a file must not have changed before the sensor believes that it is whole.
         nulls: texts that mean "no value" besides the empty cell.
         thousands: the separator that groups the digits of a number, if the publisher uses one.
         remaining: the type of the columns that ``schema`` does not name; without it they are
@@ -157,6 +186,7 @@ class Source:
         renames: staged names for headers that the platform reserves, e.g. ``{"_layer": "layer"}``.
         max_rejected: share of the rows that bronze may refuse and still be published.
         cadence: how often the publisher delivers; an older delivery is told to be stale.
+        fetch: where the publisher's current file can be downloaded.
     """
 
     name: str
@@ -167,14 +197,33 @@ class Source:
     description: str
     owner: str
     steward: str | None = None
-    encoding: str = "utf-8"
-    delimiter: str = ","
+    format: Format | None = None
+    member: str | None = None
+    max_unpacked: int = 1 << 31
+    combine: Combine = "snapshot"
+    still: timedelta = timedelta(seconds=5)
     nulls: tuple[str, ...] = ()
     thousands: str | None = None
     remaining: Remaining | None = None
     renames: Mapping[str, str] = field(default_factory=dict)
     max_rejected: float = MAX_REJECTED
     cadence: timedelta | None = None
+    fetch: Ckan | Url | None = None
+
+    @property
+    def read_as(self) -> Format:
+        """The format of its files.
+
+        Raises:
+            DeclarationError: it is neither declared nor told by the ending of ``files``.
+        """
+        found = self.format or format_of(self.files)
+        if found is None:
+            raise DeclarationError(
+                f"{self.staged_key}: {self.files} does not tell the format by its ending. Declare "
+                f"format=Csv(), Excel(), Json() or Parquet()."
+            )
+        return found
 
     @property
     def staged_key(self) -> str:

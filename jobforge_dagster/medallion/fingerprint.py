@@ -69,10 +69,14 @@ def source_version(source: Source) -> str:
     columns = []
     for name, column in source.schema.columns().items():
         said = meaning_of(column)
-        columns.append([name, (said.header if said else None) or name, str(column.dtype)])
+        header = (said.header if said else None) or name
+        path = said.path if said else ()
+        columns.append([name, header, str(column.dtype), path])
     declared = {
         "key": source.key,
         "columns": columns,
+        "combine": source.combine,
+        "by": source.schema.primary_key() if source.combine == "upsert" else None,
         "nulls": source.nulls,
         "thousands": source.thousands,
         "remaining": [str(source.remaining.dtype), source.remaining.headers]

@@ -18,12 +18,13 @@ from jobforge_dagster.medallion.fingerprint import (
     source_version,
     table_version,
 )
+from jobforge_dagster.medallion.formats import name_of
 from jobforge_dagster.medallion.layers import bronze
 from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.layers.staged import expected, stage
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster.medallion.storage.audit import Input, Promotion, audit
-from jobforge_dagster.medallion.storage.publish import input_of, log, now
+from jobforge_dagster.medallion.storage.publish import deliveries_input, input_of, log, now
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.medallion.storage.waivers import waivers_in_force
 from jobforge_dagster.orchestration.checks import (
@@ -52,7 +53,7 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         metadata=source_metadata(source),
         code_version=platform_version(),
         **_policy(source, {source.origin.licence.code}),
-        kinds={"csv", "parquet"},
+        kinds={name_of(source.read_as), "parquet"},
         skippable=True,
         freshness_policy=dg.FreshnessPolicy.time_window(fail_window=source.cadence)
         if source.cadence
@@ -79,13 +80,18 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         tell(
             "published" if staging.new else "unchanged",
             table=source.staged_key,
-            rows=manifest.rows,
+            rows=sum(each.rows for each in staging.standing),
         )
+        if staging.left:
+            context.log.warning(
+                f"{source.staged_key}: no file of it lies in the landing folder any more. What was "
+                f"delivered on {manifest.received_at:%Y-%m-%d} stands."
+            )
         yield dg.MaterializeResult(
             asset_key=spec.key,
             metadata=delivery_metadata(source, staging, now()),
-            check_results=[delivery_check_result(manifest.malformed)],
-            data_version=dg.DataVersion(manifest.batch_id),
+            check_results=[delivery_check_result(sum(each.malformed for each in staging.standing))],
+            data_version=dg.DataVersion(deliveries_input(staging.standing).fingerprint),
         )
 
     return staged
@@ -160,23 +166,23 @@ def table_asset(table: Table, root: DataRoot) -> dg.AssetsDefinition:
 
 
 def _promote_source(root: DataRoot, source: Source) -> tuple[Promotion, list[str]]:
-    manifest = deliveries.standing(root, source)
-    if manifest is None:
+    manifests = deliveries.standing(root, source)
+    if not manifests:
         raise MissingTableError(
             f"{source.staged_key} has no delivery yet: drop {expected(source)} and stage it by: "
             f"dagster asset materialize --select 'key:\"{source.staged_key}\"'"
         )
-    staged = parquet.scan(root.path / manifest.staged_file)
-    columns = bronze.columns_of(source, bronze.staged_names(staged), manifest.file)
-    batch = Input(manifest.batch_id, (manifest.batch_id,), manifest.rows)
+    delivered = bronze.gathered(
+        source, manifests, lambda files: parquet.scan([root.path / file for file in files])
+    )
     promotion = Promotion(
         key=source.key,
         code_version=source_version(source),
-        inputs={source.staged_key: batch},
-        build=lambda _: bronze.build(source, staged, columns),
+        inputs={source.staged_key: deliveries_input(manifests)},
+        build=lambda _: bronze.build(source, delivered),
         max_rejected=source.max_rejected,
     )
-    return promotion, bronze.extra_columns(columns)
+    return promotion, bronze.extra_columns(delivered)
 
 
 def _audited(

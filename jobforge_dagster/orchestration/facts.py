@@ -14,6 +14,7 @@ from jobforge_dagster.medallion.declare import Source, Table, meaning_of
 from jobforge_dagster.medallion.layers.staged import Staging
 from jobforge_dagster.medallion.provenance import PROVENANCE
 from jobforge_dagster.medallion.storage.audit import Audited
+from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _PROVENANCE_MEANING = {
@@ -45,9 +46,12 @@ def declared_columns(schema: type[dy.Schema], *, keys: bool) -> dg.TableSchema:
     )
 
 
-def staged_columns(header: tuple[str, ...]) -> dg.TableSchema:
-    """Column schema of a staged delivery: every header is text."""
-    return _with_provenance([dg.TableColumn(name=name, type="String") for name in header])
+def staged_columns(manifest: Manifest) -> dg.TableSchema:
+    """Column schema of a staged delivery: text, but for Parquet, whose types are kept."""
+    types = manifest.facts.get("types") or {}
+    return _with_provenance(
+        [dg.TableColumn(name=name, type=types.get(name, "String")) for name in manifest.header]
+    )
 
 
 def _with_provenance(columns: list[dg.TableColumn]) -> dg.TableSchema:
@@ -129,29 +133,31 @@ def _measured_columns(columns: Mapping[str, str], declared: Any) -> dg.TableSche
 
 def delivery_metadata(source: Source, staging: Staging, at: datetime) -> dict[str, Any]:
     """Metadata of a staged delivery, with how it differs from the one before and its age."""
-    manifest = staging.manifest
+    manifest, standing = staging.manifest, staging.standing
     age = at - manifest.received_at
     metadata: dict[str, Any] = {
-        "dagster/row_count": manifest.rows,
-        "dagster/column_schema": staged_columns(manifest.header),
+        "dagster/row_count": sum(each.rows for each in standing),
+        "dagster/column_schema": staged_columns(manifest),
         "dagster/uri": manifest.staged_file,
         "state": "published" if staging.new else "unchanged",
         "batch_id": manifest.batch_id,
         "source_file": manifest.file,
         "sha256": manifest.sha256,
         "bytes": manifest.size,
-        "encoding": manifest.encoding,
-        "byte_order_mark": manifest.bom,
-        "line_ending": manifest.line_ending,
-        "reader": manifest.reader,
-        "records": manifest.records,
-        "malformed": manifest.malformed,
-        "blank": len(manifest.blank),
+        "format": manifest.format,
+        "detected": dg.MetadataValue.json(manifest.facts),
+        "records": sum(each.records for each in standing),
+        "malformed": sum(each.malformed for each in standing),
+        "blank": sum(len(each.blank) for each in standing),
+        "deliveries": len(standing),
+        "new_deliveries": len(staging.new),
         "received_at": manifest.received_at.isoformat(),
         "columns_added": dg.MetadataValue.json(staging.added),
         "columns_removed": dg.MetadataValue.json(staging.removed),
         "age_days": round(age / timedelta(days=1), 2),
     }
+    if manifest.encoding:
+        metadata["encoding"] = manifest.encoding
     if source.cadence:
         metadata["fresh"] = age <= source.cadence
     if manifest.quarantine_file:

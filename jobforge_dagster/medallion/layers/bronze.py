@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -16,26 +17,37 @@ import polars as pl
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source, meaning_of
 from jobforge_dagster.medallion.errors import ContractError
-from jobforge_dagster.medallion.grain import Rows
-from jobforge_dagster.medallion.layers.casting import from_text
+from jobforge_dagster.medallion.grain import EXPECTED, Grain, Groups, Rows
+from jobforge_dagster.medallion.layers.casting import can_cast, from_text
 from jobforge_dagster.medallion.layers.names import normal, trimmed
-from jobforge_dagster.medallion.provenance import CORRECTIONS, PROVENANCE, TRACE, UNREAD, unread
+from jobforge_dagster.medallion.layers.nested import as_text, follows
+from jobforge_dagster.medallion.provenance import (
+    BATCH_ID,
+    CORRECTIONS,
+    PROVENANCE,
+    SOURCE_ROW,
+    TRACE,
+    UNREAD,
+    unread,
+)
 from jobforge_dagster.medallion.quality.judge import Candidate, Made
 from jobforge_dagster.medallion.quality.rules import Rule, cells_rule, say
+from jobforge_dagster.medallion.storage.deliveries import Manifest
 
 SOURCE_SYSTEM = "source_system"
 CAST, TEXT = "cast", "text"
 """Kinds of bronze's rules; each column has one of both, named after it."""
 
-_GRAIN = Rows()
-_RAW = "__raw_{}"
+_RAW, _TYPED, _FOLLOWS = "__raw_{}", "__typed_{}", "__follows_{}"
+_PLACE = "__place"
 
 
 @dataclass(frozen=True)
 class BronzeColumn:
     """One column of bronze: the staged column it is made of, its name and its type.
 
-    ``wide`` columns are those that the source types by their headers.
+    ``wide`` columns are those that the source types by their headers; ``path`` leads to a value
+    nested in the staged one.
     """
 
     staged: str
@@ -43,6 +55,15 @@ class BronzeColumn:
     dtype: pl.DataType
     declared: bool
     wide: bool = False
+    path: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Delivered:
+    """Staged deliveries that have the same columns, with what bronze makes of each column."""
+
+    frame: pl.LazyFrame
+    columns: tuple[BronzeColumn, ...]
 
 
 def columns_of(source: Source, staged: list[str], file: str) -> list[BronzeColumn]:
@@ -65,13 +86,18 @@ def columns_of(source: Source, staged: list[str], file: str) -> list[BronzeColum
                 f"trimmed. Ask the publisher to name them apart."
             )
     found: list[BronzeColumn] = []
+    used: set[str] = set()
     for name, column in source.schema.columns().items():
         said = meaning_of(column)
         header = (said.header if said else None) or name
-        match = delivered.pop(normal(header), None)
+        match = delivered.get(normal(header))
         if match is None:
             raise _missing(source, header, staged, file)
-        found.append(BronzeColumn(match, name, column.dtype, declared=True))
+        used.add(normal(header))
+        path = said.path if said else ()
+        found.append(BronzeColumn(match, name, column.dtype, declared=True, path=path))
+    for header in used:
+        del delivered[header]
     taken = {column.name for column in found} | {SOURCE_SYSTEM}
     for header in delivered.values():
         name = trimmed(header)
@@ -87,72 +113,141 @@ def columns_of(source: Source, staged: list[str], file: str) -> list[BronzeColum
     return found
 
 
-def build(source: Source, staged: pl.LazyFrame, columns: list[BronzeColumn]) -> Made:
-    """Name and type a staged delivery; rows that do not cast are refused.
+def build(source: Source, delivered: Sequence[Delivered]) -> Made:
+    """Name and type staged deliveries; rows that do not cast are refused.
 
     In a wide file, whose headers are values, a cell that does not cast is set aside alone.
 
     Args:
         source: the declaration.
-        staged: String columns and the trace.
-        columns: from :func:`columns_of`.
+        delivered: the deliveries in force, oldest first.
     """
-    no_value = ["", *source.nulls]
-    texts = [_RAW.format(place) for place in range(len(columns))]
-    raw = staged.select(
-        *(exactly(column.staged).alias(text) for column, text in zip(columns, texts, strict=True)),
-        *TRACE,
-    ).with_columns(
-        pl.when(~pl.col(text).str.strip_chars().is_in(no_value)).then(pl.col(text)).name.keep()
-        for text in texts
-    )
-    named = raw.with_columns(
-        *(
-            from_text(pl.col(text), column.dtype, source.thousands).alias(column.name)
-            for column, text in zip(columns, texts, strict=True)
-        ),
+    whole = pl.concat([_named(source, each) for each in delivered], how="diagonal")
+    columns = {column.name: column for each in delivered for column in each.columns}
+    wide = {
+        name: pl.when(_not_cast(column)).then(_raw(name))
+        for name, column in columns.items()
+        if column.wide and column.dtype != pl.String
+    }
+    rules = [_rule(source, column) for name, column in columns.items() if name not in wide]
+    if wide:
+        rules.append(cells_rule(source.key, "warn"))
+    frame = whole.with_columns(
         pl.lit(source.origin.system).alias(SOURCE_SYSTEM),
         pl.lit(None, pl.String).alias(CORRECTIONS),
     )
-    wide = {
-        column.name: pl.when(_not_cast(column, text)).then(pl.col(text))
-        for column, text in zip(columns, texts, strict=True)
-        if column.wide and column.dtype != pl.String
-    }
-    rules = [
-        _rule(source, column, text)
-        for column, text in zip(columns, texts, strict=True)
-        if column.name not in wide
-    ]
-    if wide:
-        rules.append(cells_rule(source.key, "warn"))
+    rows = whole.select(pl.len())
+    grain: Grain = Rows()
+    if source.combine == "upsert":
+        by = [_raw(name) for name in source.schema.primary_key()]
+        newest = whole.group_by(by).agg(pl.col(_PLACE).max())
+        frame = frame.join(newest.select(_PLACE), on=_PLACE, how="semi")
+        rows = newest.select(pl.len())
+        grain = Groups(source.schema.primary_key())
     candidate = Candidate(
         key=source.key,
-        frame=named.with_columns(unread(wide) if wide else pl.lit(None, pl.String).alias(UNREAD)),
-        columns=(*(column.name for column in columns), SOURCE_SYSTEM),
+        frame=frame.with_columns(unread(wide) if wide else pl.lit(None, pl.String).alias(UNREAD)),
+        columns=(*columns, SOURCE_SYSTEM),
         rules=tuple(rules),
-        expected=_GRAIN.expected({source.staged_key: staged}),
+        expected=rows.select(pl.first().cast(pl.Int64).alias(EXPECTED)),
     )
-    return Made(candidate, str(_GRAIN), marks=(UNREAD,) if wide else ())
+    return Made(candidate, str(grain), marks=(UNREAD,) if wide else ())
 
 
-def _not_cast(column: BronzeColumn, text: str) -> pl.Expr:
-    return exactly(column.name).is_null() & pl.col(text).is_not_null()
+def gathered(
+    source: Source,
+    manifests: Sequence[Manifest],
+    scan: Callable[[Sequence[str]], pl.LazyFrame],
+) -> list[Delivered]:
+    """The deliveries in force, those with the same columns as one frame.
+
+    Args:
+        source: the declaration.
+        manifests: of the deliveries, oldest first.
+        scan: reads staged files, by their paths below the data root.
+    """
+    alike: dict[tuple[object, ...], list[Manifest]] = {}
+    for manifest in manifests:
+        types = tuple((manifest.facts.get("types") or {}).items())
+        alike.setdefault((manifest.header, types), []).append(manifest)
+    places = {manifest.batch_id: place for place, manifest in enumerate(manifests)}
+    found = []
+    for group in alike.values():
+        frame = scan([manifest.staged_file for manifest in group])
+        if source.combine == "upsert":
+            order = pl.col(BATCH_ID).replace_strict(places, return_dtype=pl.Int64)
+            frame = frame.with_columns((order * 2**32 + pl.col(SOURCE_ROW)).alias(_PLACE))
+        columns = columns_of(source, staged_names(frame), group[-1].file)
+        found.append(Delivered(frame, tuple(columns)))
+    return found
 
 
-def _rule(source: Source, column: BronzeColumn, text: str) -> Rule:
-    shown = pl.col(text).str.replace_all("\x00", "\\0", literal=True)
+def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
+    """The columns, typed, each beside its text (see :func:`_raw`), and the trace."""
+    types = delivered.frame.collect_schema()
+    no_value = ["", *source.nulls]
+    kept = [pl.col(name) for name in (*TRACE, _PLACE) if name in types]
+    typed = {
+        column.name
+        for column in delivered.columns
+        if types[column.staged] == column.dtype != pl.String and not column.path
+    }
+    for column in delivered.columns:
+        if column.name not in typed and not can_cast(column.dtype):
+            raise ContractError(
+                f"{source.key}: {column.name} is declared as {column.dtype}, but delivered as "
+                f"{types[column.staged]}. Declare it as it comes, and derive the rest in silver."
+            )
+        staged = exactly(column.staged)
+        text = as_text(staged, types[column.staged], column.path)
+        kept.append(
+            pl.when(~text.str.strip_chars().is_in(no_value))
+            .then(text)
+            .alias(_RAW.format(column.name))
+        )
+        if column.name in typed:
+            kept.append(staged.alias(_TYPED.format(column.name)))
+        if column.path:
+            kept.append(follows(staged, column.path).alias(_FOLLOWS.format(column.name)))
+    return delivered.frame.select(kept).with_columns(
+        exactly(_TYPED.format(column.name)).alias(column.name)
+        if column.name in typed
+        else from_text(_raw(column.name), column.dtype, source.thousands).alias(column.name)
+        for column in delivered.columns
+    )
+
+
+def _raw(name: str) -> pl.Expr:
+    """The text that a column is cast from."""
+    return exactly(_RAW.format(name))
+
+
+def _not_cast(column: BronzeColumn) -> pl.Expr:
+    return exactly(column.name).is_null() & _raw(column.name).is_not_null()
+
+
+def _rule(source: Source, column: BronzeColumn) -> Rule:
+    shown = _raw(column.name).str.replace_all("\x00", "\\0", literal=True)
+    followed = exactly(_FOLLOWS.format(column.name)) if column.path else pl.lit(value=True)
     if column.dtype == pl.String:
+        unfollowed = f" in column {column.name} has no {'.'.join(column.path)}"
         return Rule(
             id=f"{source.key}:{TEXT}.{column.name}",
-            obeyed=~pl.col(text).str.contains("\x00", literal=True),
-            message=say("'", shown, f"' in column {column.name} holds a NUL character"),
+            obeyed=followed & ~_raw(column.name).str.contains("\x00", literal=True),
+            message=say(
+                "'",
+                shown,
+                "'",
+                pl.when(~followed)
+                .then(pl.lit(unfollowed))
+                .otherwise(pl.lit(f" in column {column.name} holds a NUL character")),
+            ),
             error_type="nul_character",
         )
     hint = "" if source.thousands else "; if digits are grouped on purpose, declare thousands="
     return Rule(
         id=f"{source.key}:{CAST}.{column.name}",
-        obeyed=~_not_cast(column, text),
+        obeyed=followed & ~_not_cast(column),
         message=say(
             "'",
             shown,
@@ -163,9 +258,10 @@ def _rule(source: Source, column: BronzeColumn, text: str) -> Rule:
     )
 
 
-def extra_columns(columns: list[BronzeColumn]) -> list[str]:
+def extra_columns(delivered: Sequence[Delivered]) -> list[str]:
     """Columns that the declaration does not know: kept as text, and to be reported."""
-    return [column.name for column in columns if not column.declared]
+    columns = (column for each in delivered for column in each.columns)
+    return [*dict.fromkeys(column.name for column in columns if not column.declared)]
 
 
 def staged_names(staged: pl.LazyFrame) -> list[str]:

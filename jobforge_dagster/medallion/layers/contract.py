@@ -19,10 +19,20 @@ What a plan or the data must show is enforced where the layer is built: ``staged
 
 from __future__ import annotations
 
+from typing import get_args
+
 import dataframely as dy
 
-from jobforge_dagster.medallion.declare import Layer, Reference, Source, Table, meaning_of
+from jobforge_dagster.medallion.declare import (
+    Combine,
+    Layer,
+    Reference,
+    Source,
+    Table,
+    meaning_of,
+)
 from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.formats import Parquet, check_format
 from jobforge_dagster.medallion.grain import Groups
 from jobforge_dagster.medallion.layers.casting import can_cast
 from jobforge_dagster.medallion.layers.names import normal
@@ -44,6 +54,22 @@ def check_source(source: Source) -> None:
             description.
     """
     _check_schema(source.key, source.schema)
+    check_format(source.key, source.read_as)
+    if source.thousands is not None and len(source.thousands) != 1:
+        raise DeclarationError(
+            f"{source.key}: thousands={source.thousands!r} is not one character."
+        )
+    if source.combine == "upsert" and not source.schema.primary_key():
+        raise DeclarationError(
+            f"{source.key}: combine='upsert' keeps the newest record of each primary key, but "
+            f"{source.schema.__name__} has none. Declare primary_key=True."
+        )
+    if source.combine not in get_args(Combine):
+        raise DeclarationError(
+            f"{source.key}: combine={source.combine!r} is none of {', '.join(get_args(Combine))}."
+        )
+    if source.files.startswith("/") or ".." in source.files.split("/"):
+        raise DeclarationError(f"{source.key}: files= leads out of the landing folder.")
     if "source_system" in source.schema.column_names():
         raise DeclarationError(
             f"{source.key}: source_system is added by bronze; name the column otherwise."
@@ -52,13 +78,15 @@ def check_source(source: Source) -> None:
     for name, column in source.schema.columns().items():
         said = meaning_of(column)
         header = normal((said.header if said else None) or name)
+        if said and said.path:
+            header = f"{header}.{'.'.join(said.path)}"
         if header in headers:
             raise DeclarationError(
                 f"{source.key}: columns {headers[header]} and {name} are both read from the "
                 f"header '{header}'."
             )
         headers[header] = name
-        if not can_cast(column.dtype):
+        if not can_cast(column.dtype) and not isinstance(source.read_as, Parquet):
             raise DeclarationError(
                 f"{source.key}: bronze cannot make {column.dtype} of text (column {name}). "
                 f"Declare a text, number, boolean, date or datetime, and derive the rest in silver."

@@ -8,11 +8,12 @@ come out again before the delivery is committed.
 
 from __future__ import annotations
 
-import fnmatch
+import errno
 import json
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -20,29 +21,47 @@ import polars as pl
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import ContractError, DeliveryError
+from jobforge_dagster.medallion.formats import name_of
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     INGESTED_AT,
     LAYER,
     PROVENANCE,
-    SEPARATOR,
     SOURCE_FILE,
     SOURCE_ROW,
 )
-from jobforge_dagster.medallion.readers import Inspection, Reading, inspect, read
+from jobforge_dagster.medallion.readers import Reading, read, unpacked
 from jobforge_dagster.medallion.storage import deliveries, parquet, quarantine
-from jobforge_dagster.medallion.storage.atomic import append_line, creating
+from jobforge_dagster.medallion.storage.atomic import append_line, replacing
 from jobforge_dagster.medallion.storage.deliveries import Manifest
+from jobforge_dagster.medallion.storage.fetched import last_fetch
+from jobforge_dagster.medallion.storage.landing import Landed, Seen, landed, stamp_of
 from jobforge_dagster.medallion.storage.root import DataRoot
+
+Progress = Callable[[pl.LazyFrame, str], pl.LazyFrame]
+"""Looks on while the records of a file are read; gives them back as they are."""
 
 
 @dataclass(frozen=True)
 class Staging:
-    """The delivery of a source that stands, whether it was staged just now, and the one before."""
+    """The deliveries of a source that are in force, and which were staged just now.
 
-    manifest: Manifest
-    new: bool
+    Attributes:
+        standing: oldest first.
+        new: those of them that were not staged before.
+        before: the newest that was in force until now.
+        left: whether nothing of the source lies in the landing folder any more.
+    """
+
+    standing: tuple[Manifest, ...]
+    new: tuple[Manifest, ...] = ()
     before: Manifest | None = None
+    left: bool = False
+
+    @property
+    def manifest(self) -> Manifest:
+        """The newest delivery."""
+        return self.standing[-1]
 
     @property
     def added(self) -> list[str]:
@@ -57,126 +76,163 @@ class Staging:
         return [header for header in before if header not in self.manifest.header]
 
 
-def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Staging | None:
-    """Stage what the landing folder holds of a source, unless that content was staged before.
+@dataclass(frozen=True)
+class Ticket:
+    """Who stages and when; how to look on."""
+
+    run_id: str
+    at: datetime
+    progress: Progress | None = None
+
+
+def stage(
+    root: DataRoot,
+    source: Source,
+    *,
+    run_id: str,
+    at: datetime,
+    progress: Progress | None = None,
+) -> Staging | None:
+    """Stage what the landing folder holds of a source, but for contents that were staged before.
 
     Args:
         root: the data root.
         source: the source.
         run_id: the run, for quarantine.
-        at: when the file is received, UTC.
+        at: when the files are received, UTC.
+        progress: looks on.
 
     Returns:
-        The delivery that stands; ``None`` if the source never delivered anything.
+        The deliveries in force; ``None`` if the source never delivered anything.
 
     Raises:
-        DeliveryError: the file cannot be staged, or several files claim to be it.
+        DeliveryError: a file cannot be staged (the others are), or which one stands cannot be told.
     """
-    path = _landed(root, source)
-    last = deliveries.standing(root, source)
-    if path is None:
-        return Staging(last, new=False) if last else None
-    file = path.relative_to(root.landing).as_posix()
-    inspection = inspect(path, file, source.encoding)
-    seen = _identity(path)
-    batch_id = deliveries.batch_id_of(source, inspection.sha256)
-    known = deliveries.find(root, batch_id)
-    if known is not None and not (root.path / known.staged_file).exists():
-        raise DeliveryError(
-            f"{source.staged_key}: the manifest of batch {batch_id} names {known.staged_file}, "
-            f"which is gone. Restore that file; staged files are never deleted by a run."
-        )
-    manifest = known or _stage(root, source, path, file, inspection, batch_id, run_id, at, seen)
-    deliveries.arrived(root, source, manifest, file, at)
-    quarantine.settle_delivery(root, source.staged_key, manifest, run_id=run_id, at=at)
-    return Staging(manifest, new=known is None, before=last)
+    before = deliveries.standing(root, source)
+    files = landed(root, source)
+    seen = Seen(root, source)
+    found: dict[Landed, str] = {}
+    failures: list[str] = []
+    for each in files:
+        with _noting(failures):
+            found[each] = seen.sha256(each)
+    new: list[Manifest] = []
+    ticket = Ticket(run_id, at, progress)
+    for each, arrival in deliveries.news(root, source, found, at):
+        with _noting(failures):
+            manifest = deliveries.find(root, arrival.batch_id)
+            if manifest is None:
+                manifest = _stage(root, source, each, found[each], arrival.batch_id, ticket)
+                new.append(manifest)
+            deliveries.note(root, source, arrival)
+    if found:
+        seen.keep(files)
+    standing = deliveries.standing(root, source)
+    failures.extend(
+        f"{source.staged_key}: the manifest of batch {manifest.batch_id} names "
+        f"{manifest.staged_file}, which is gone. Restore that file; staged files are never deleted "
+        f"by a run."
+        for manifest in standing
+        if not (root.path / manifest.staged_file).exists()
+    )
+    if failures:
+        raise DeliveryError("\n".join(failures))
+    quarantine.settle_deliveries(root, source.staged_key, standing, run_id=run_id, at=at)
+    if not standing:
+        return None
+    return Staging(tuple(standing), tuple(new), before[-1] if before else None, left=not files)
 
 
-def _identity(path: Path) -> tuple[int, int, int]:
-    """Changes when another file, or other content, stands at a path."""
-    status = path.stat()
-    return status.st_ino, status.st_size, status.st_mtime_ns
+@contextmanager
+def _noting(failures: list[str]) -> Iterator[None]:
+    try:
+        yield
+    except DeliveryError as error:
+        failures.append(str(error))
 
 
 def expected(source: Source) -> str:
-    """Where the file of a source is expected, below the data root."""
+    """Where the files of a source are expected, below the data root."""
     return f"source/{source.files}"
 
 
-def _landed(root: DataRoot, source: Source) -> Path | None:
-    folder, _, pattern = source.files.rpartition("/")
-    where = root.landing / folder
-    names = sorted(path.name for path in where.iterdir()) if where.is_dir() else []
-    matches = [name for name in names if fnmatch.fnmatchcase(name, pattern)]
-    if len(matches) > 1:
-        found = " and ".join(f"{folder}/{name}" for name in matches)
-        raise DeliveryError(
-            f"{source.staged_key}: one file is expected as {source.files}, but {found} match. "
-            f"Leave the one that stands and move the other away."
-        )
-    if matches and SEPARATOR in matches[0]:
-        raise DeliveryError(
-            f"{folder}/{matches[0]}: a file's name may not hold '{SEPARATOR}', which separates "
-            f"files in provenance. Rename it."
-        )
-    return where / matches[0] if matches else None
-
-
 def _stage(
+    root: DataRoot, source: Source, landed: Landed, sha256: str, batch_id: str, ticket: Ticket
+) -> Manifest:
+    try:
+        with unpacked(
+            landed.path, landed.file, source.member, source.max_unpacked, root.staged
+        ) as content:
+            reading = read(
+                content.path, content.name, source.read_as, source.renames, source.max_unpacked
+            )
+            reading.facts |= content.facts
+            return _written(root, source, landed, sha256, batch_id, reading, ticket)
+    except (FileNotFoundError, IsADirectoryError) as error:
+        raise DeliveryError(f"{landed.file} went away while it was read.") from error
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise
+        raise DeliveryError(
+            f"{landed.file}: there is no room to stage it ({error.strerror}). Nothing of it was "
+            f"kept; free some space and run again."
+        ) from error
+
+
+def _written(
     root: DataRoot,
     source: Source,
-    path: Path,
-    file: str,
-    inspection: Inspection,
+    landed: Landed,
+    sha256: str,
     batch_id: str,
-    run_id: str,
-    at: datetime,
-    seen: tuple[int, int, int],
+    reading: Reading,
+    ticket: Ticket,
 ) -> Manifest:
-    reading = read(path, file, inspection, source.delimiter, source.renames)
-    staged = deliveries.staged_path(root, source, path, batch_id, at)
-    frame = reading.records.select(
+    at, run_id = ticket.at, ticket.run_id
+    staged = deliveries.staged_path(root, source, landed.file, batch_id, run_id, at)
+    records = reading.records
+    if ticket.progress:
+        records = ticket.progress(records, landed.file)
+    frame = records.select(
         exactly(*reading.names),
-        pl.lit(file).alias(SOURCE_FILE),
+        pl.lit(landed.file).alias(SOURCE_FILE),
         pl.lit(at).cast(PROVENANCE[INGESTED_AT]).alias(INGESTED_AT),
         pl.lit(batch_id).alias(BATCH_ID),
         pl.lit("staged").alias(LAYER),
         pl.col(SOURCE_ROW).cast(PROVENANCE[SOURCE_ROW]),
     )
-    with creating(staged) as temporary:
-        try:
-            parquet.run(parquet.sink(frame, temporary, {"batch_id": batch_id}))
-        except UnicodeError as error:
-            raise DeliveryError(f"{file} is not {source.encoding}: {error}.") from error
+    with replacing(staged) as temporary:
+        parquet.run(parquet.sink(frame, temporary, {"batch_id": batch_id}))
         facts = parquet.facts_of(temporary)
-        _account(source, file, reading, facts)
-        if _identity(path) != seen:
-            raise DeliveryError(f"{file} was replaced while it was read. Run again.")
+        _account(source, landed.file, reading, facts)
+        if stamp_of(landed.path) != landed.stamp:
+            raise DeliveryError(f"{landed.file} was replaced while it was read. Run again.")
     refused = None
     if reading.malformed:
-        refused = root.quarantine("staged", source.name, run_id, at)
+        refused = root.quarantine("staged", source.name, batch_id, at)
         quarantine.write_malformed(
             refused,
             reading.malformed,
             key=source.staged_key,
-            file=file,
+            file=landed.file,
             batch_id=batch_id,
             run_id=run_id,
             at=at,
         )
         append_line(root.run_log(run_id, at), json.dumps(_summary(source, reading, run_id, at)))
+    fetched = last_fetch(root, source)
+    if fetched and fetched.sha256 != sha256:
+        fetched = None
     manifest = Manifest(
         batch_id=batch_id,
         source=source.name,
-        file=file,
+        file=landed.file,
         staged_file=root.relative(staged),
-        sha256=inspection.sha256,
-        size=inspection.size,
-        encoding=inspection.encoding,
-        bom=inspection.bom,
-        line_ending=inspection.line_ending,
-        delimiter=source.delimiter,
-        reader=reading.method,
+        sha256=sha256,
+        size=landed.stamp[1] if landed.stamp else 0,
+        format=name_of(source.read_as),
+        encoding=reading.facts.pop("encoding", None),
+        facts=reading.facts,
         header=reading.header,
         records=reading.total,
         rows=facts.rows,
@@ -187,10 +243,16 @@ def _stage(
         system=source.origin.system,
         licence=source.origin.licence.code,
         dataset=source.origin.dataset,
+        published=source.origin.published,
+        url=fetched.url if fetched else None,
+        accessed=fetched.accessed if fetched else None,
+        modified=fetched.modified if fetched else None,
         quarantine_file=root.relative(refused) if refused else None,
     )
-    deliveries.commit(root, manifest)
-    return manifest
+    committed = deliveries.commit(root, manifest)
+    if committed.staged_file != manifest.staged_file:
+        staged.unlink()  # another process staged the same content meanwhile
+    return committed
 
 
 def _summary(source: Source, reading: Reading, run_id: str, at: datetime) -> dict[str, Any]:
@@ -213,12 +275,17 @@ def _account(source: Source, file: str, reading: Reading, facts: parquet.FileFac
     """Every record and every column of the file must be accounted for."""
     if not facts.rows and not reading.malformed:
         raise DeliveryError(f"{file} has a header but no records.")
+    what = name_of(source.read_as)
     if not facts.rows:
         first = reading.malformed[0]
+        told = (
+            f" as CSV with {len(reading.header)} cells between '{reading.facts['delimiter']}'"
+            if what == "csv"
+            else f" as {what}"
+        )
         raise DeliveryError(
-            f"{file}: not one of {reading.total} records reads as CSV with {len(reading.header)} "
-            f"cells between '{source.delimiter}'; record {first.row} {first.reason}. Is it CSV, "
-            f"and is the delimiter right?"
+            f"{file}: not one of {reading.total} records reads{told}; record {first.row} "
+            f"{first.reason}. Is the format, and what is declared of it (the delimiter), right?"
         )
     damaged = len(reading.malformed)
     if damaged > source.max_rejected * reading.total:
@@ -229,10 +296,10 @@ def _account(source: Source, file: str, reading: Reading, facts: parquet.FileFac
             f"so it is not staged; what stood before stays. The first: record {first.row} "
             f"{first.reason}. Mend the file, or allow more by max_rejected=."
         )
-    told = facts.rows + len(reading.malformed) + len(reading.blank)
+    told_of = facts.rows + len(reading.malformed) + len(reading.blank)
     columns = list(reading.names)
-    if told != reading.total or list(facts.columns)[: len(columns)] != columns:
+    if told_of != reading.total or list(facts.columns)[: len(columns)] != columns:
         raise ContractError(
             f"{source.staged_key}: {file} has {reading.total} records in {len(columns)} columns, "
-            f"but {told} in {len(facts.columns) - len(PROVENANCE)} came out. Nothing was staged."
+            f"but {told_of} in {len(facts.columns) - len(PROVENANCE)} came out. Nothing was staged."
         )

@@ -10,48 +10,88 @@ never closes costs its own first line, and reading goes on at the next.
 from __future__ import annotations
 
 import csv
+import itertools
 import sys
 from collections import deque
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from io import TextIOWrapper
 from pathlib import Path
+from typing import Any
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.errors import DeliveryError
-from jobforge_dagster.medallion.provenance import PROVENANCE, SOURCE_ROW
-from jobforge_dagster.medallion.readers.base import Inspection, Malformed, Reading
+from jobforge_dagster.medallion.formats import Csv
+from jobforge_dagster.medallion.provenance import SOURCE_ROW
+from jobforge_dagster.medallion.readers.base import (
+    Malformed,
+    Reading,
+    Row,
+    names_of,
+    record_by_record,
+)
+from jobforge_dagster.medallion.readers.text import Text, inspect
 
-_BATCH = 50_000
-_ROW_TYPE = PROVENANCE[SOURCE_ROW]
+_DELIMITERS = (",", ";", "\t", "|")
+_SAMPLE = 1000
+"""Records that are looked at to detect the delimiter."""
 
 
-def read(
-    path: Path,
-    name: str,
-    inspection: Inspection,
-    delimiter: str = ",",
-    renames: Mapping[str, str] | None = None,
-) -> Reading:
+@dataclass(frozen=True)
+class _File:
+    """A CSV file and how it is read."""
+
+    path: Path
+    text: Text
+    delimiter: str
+    quote: str | None
+
+    def open(self) -> TextIOWrapper:
+        csv.field_size_limit(sys.maxsize)
+        return self.path.open(encoding=self.text.codec, newline="")
+
+    def reader(self, lines: Iterator[str], *, strict: bool = True) -> Any:
+        return csv.reader(
+            lines,
+            delimiter=self.delimiter,
+            quotechar=self.quote or '"',
+            quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
+            strict=strict,
+        )
+
+
+def read(path: Path, name: str, format_: Csv, renames: Mapping[str, str]) -> Reading:
     """Read a CSV file into text.
 
     Args:
         path: where the file lies.
         name: what to call it in an error.
-        inspection: what :func:`~jobforge_dagster.medallion.readers.inspect.inspect` found.
-        delimiter: one character.
+        format_: what is declared of it.
         renames: names for headers that the platform reserves.
 
     Raises:
-        DeliveryError: the header is malformed, repeats a name or has a reserved one. Errors in
-            single records do not raise; they are in the reading's ``malformed``.
+        DeliveryError: the file is not text, or its header is malformed, repeats a name or has a
+            reserved one. Errors in single records do not raise; they are in the reading's
+            ``malformed``.
     """
-    header = _header(path, name, inspection, delimiter)
-    names = _names(name, header, renames or {})
-    plain = _plain_records(path, header, inspection, delimiter)
+    text = inspect(path, name, format_.encoding, "CSV")
+    delimiter = format_.delimiter or _detected(_File(path, text, ",", format_.quote))
+    file = _File(path, text, delimiter, format_.quote)
+    header = _header(file, name)
+    names = names_of(name, header, renames)
+    facts: dict[str, Any] = {
+        **text.facts,
+        "delimiter": delimiter,
+        "delimiter_told_by": "declaration" if format_.delimiter else "content",
+        "quote": format_.quote,
+    }
+    plain = _plain_records(file, header)
     if plain is None:
-        return _read_exact(path, header, names, inspection, delimiter)
+        reading = Reading(header, names, pl.LazyFrame(), facts | {"reader": "exact"})
+        reading.records = record_by_record(reading, lambda: _rows(file, reading))
+        return reading
     records = pl.scan_csv(
         path,
         skip_lines=1,
@@ -63,74 +103,55 @@ def read(
         glob=False,
     ).with_row_index(SOURCE_ROW, offset=1)
     records = records.select(exactly(*names, SOURCE_ROW))
-    return Reading(header, names, records, method="plain", total=plain)
+    return Reading(header, names, records, facts | {"reader": "plain"}, total=plain)
 
 
-def _header(path: Path, name: str, inspection: Inspection, delimiter: str) -> tuple[str, ...]:
+def _detected(file: _File) -> str:
+    """The delimiter that gives most of the first records the width of the header."""
+    best, share = ",", 0.0
+    for delimiter in _DELIMITERS:
+        candidate = _File(file.path, file.text, delimiter, file.quote)
+        with candidate.open() as lines:
+            records = itertools.islice(candidate.reader(iter(lines), strict=False), _SAMPLE)
+            try:
+                widths = [len(record) for record in records if record]
+            except csv.Error:
+                continue
+        if widths and widths[0] > 1 and (found := widths.count(widths[0]) / len(widths)) > share:
+            best, share = delimiter, found
+    return best
+
+
+def _header(file: _File, name: str) -> tuple[str, ...]:
     try:
-        with _open(path, inspection) as file:
-            header = next(csv.reader(file, delimiter=delimiter, strict=True), [])
+        with file.open() as lines:
+            header: list[str] = next(file.reader(iter(lines)), [])
     except csv.Error as error:
         raise DeliveryError(f"{name}: the header is not CSV ({error}).") from error
     if not header:
         raise DeliveryError(f"{name}: the first line is blank; a header is expected there.")
-    if any("\x00" in cell for cell in header):
-        raise DeliveryError(
-            f"{name}: the header holds NUL bytes; this is not CSV text (UTF-16 without a mark?)."
-        )
     return tuple(header)
 
 
-def _names(file: str, header: tuple[str, ...], renames: Mapping[str, str]) -> tuple[str, ...]:
-    names = tuple(renames.get(cell, cell) for cell in header)
-    places: dict[str, list[str]] = {}
-    for place, name in enumerate(names, start=1):
-        places.setdefault(name, []).append(str(place))
-        plain = " ".join(name.split())  # bronze trims names, so padding does not set one apart
-        if plain in PROVENANCE or plain.startswith("__"):
-            raise DeliveryError(
-                f"{file}: column {place} is called {plain}, a name that the platform keeps for "
-                f"itself. Declare "
-                f'renames={{"{name}": "{plain.lstrip("_")}"}} in the source.'
-            )
-    repeated = [
-        f"'{name}' in columns {', '.join(at)}" for name, at in places.items() if len(at) > 1
-    ]
-    if repeated:
-        raise DeliveryError(
-            f"{file}: headers must differ, but {'; '.join(repeated)}. Which column is meant "
-            f"cannot be told: ask the publisher to name them apart."
-        )
-    return names
-
-
-def _open(path: Path, inspection: Inspection):  # type: ignore[no-untyped-def]
-    csv.field_size_limit(sys.maxsize)
-    encoding = "utf-8-sig" if inspection.encoding == "utf-8" else inspection.encoding
-    return path.open(encoding=encoding, newline="")
-
-
-def _plain_records(
-    path: Path, header: tuple[str, ...], inspection: Inspection, delimiter: str
-) -> int | None:
+def _plain_records(file: _File, header: tuple[str, ...]) -> int | None:
     """The number of records if the file is proven plain, else ``None``."""
-    if inspection.encoding != "utf-8" or inspection.line_ending == "CR":
+    if file.text.encoding != "utf-8" or file.text.line_ending == "CR" or file.quote != '"':
         return None
     if len(header) < 2 or any("\n" in cell for cell in header):
         return None
     if header[0].startswith(("x^", "x\x01")):
         return None  # Polars would take these two bytes for the start of a zlib stream
     line = pl.col("line")
-    between = f"\\x{{{ord(delimiter):x}}}"
+    between = f"\\x{{{ord(file.delimiter):x}}}"
     cell = rf'(?:"(?:[^"]|"")*"|[^"{between}]*)'
     record = f"^{cell}(?:{between}{cell}){{{len(header) - 1}}}$"
     plain = (
         pl.when(line.str.contains('"', literal=True))
         .then(line.str.contains(record))
-        .otherwise(line.str.count_matches(delimiter, literal=True) == len(header) - 1)
+        .otherwise(line.str.count_matches(file.delimiter, literal=True) == len(header) - 1)
     )
     lines, irregular, marked = (
-        pl.scan_lines(path, name="line", glob=False)
+        pl.scan_lines(file.path, name="line", glob=False)
         .slice(1)
         .select(
             pl.len().alias("lines"),
@@ -144,57 +165,9 @@ def _plain_records(
     return None if irregular or marked else lines
 
 
-def _read_exact(
-    path: Path,
-    header: tuple[str, ...],
-    names: tuple[str, ...],
-    inspection: Inspection,
-    delimiter: str,
-) -> Reading:
-    schema = {**dict.fromkeys(names, pl.String()), SOURCE_ROW: _ROW_TYPE}
-    reading = Reading(header, names, pl.LazyFrame(schema=schema), method="exact")
-
-    def source(
-        with_columns: list[str] | None,
-        predicate: pl.Expr | None,
-        n_rows: int | None,
-        _batch_size: int | None,
-    ) -> Iterator[pl.DataFrame]:
-        reading.malformed.clear()
-        reading.blank.clear()
-        reading.total = 0
-        for rows, numbers in _batches(path, reading, inspection, delimiter):
-            columns = zip(*rows, strict=True) if rows else ([] for _ in names)
-            batch = pl.DataFrame(
-                [
-                    *(
-                        pl.Series(name, values, pl.String)
-                        for name, values in zip(names, columns, strict=True)
-                    ),
-                    pl.Series(SOURCE_ROW, numbers, _ROW_TYPE),
-                ]
-            )
-            if predicate is not None:
-                batch = batch.filter(predicate)
-            if with_columns is not None:
-                batch = batch.select(exactly(*with_columns))
-            if n_rows is not None:
-                batch, n_rows = batch.head(n_rows), max(0, n_rows - batch.height)
-            yield batch
-            if n_rows == 0:
-                return
-
-    reading.records = register_io_source(source, schema=schema)
-    return reading
-
-
-def _batches(
-    path: Path, reading: Reading, inspection: Inspection, delimiter: str
-) -> Iterator[tuple[list[list[str]], list[int]]]:
+def _rows(file: _File, reading: Reading) -> Iterator[tuple[int, Row]]:
     width = len(reading.header)
-    rows: list[list[str]] = []
-    numbers: list[int] = []
-    for number, record, text, trouble in _records(path, inspection, delimiter):
+    for number, record, text, trouble in _records(file):
         reading.total = number
         if trouble:
             reading.malformed.append(Malformed(number, text, trouble))
@@ -205,31 +178,24 @@ def _batches(
             reading.malformed.append(Malformed(number, text, reason))
         else:
             # In a file of one column an empty line is a record whose only cell is empty.
-            rows.append(record or [""])
-            numbers.append(number)
-        if len(rows) >= _BATCH:
-            yield rows, numbers
-            rows, numbers = [], []
-    yield rows, numbers
+            yield number, record or [""]
 
 
-def _records(
-    path: Path, inspection: Inspection, delimiter: str
-) -> Iterator[tuple[int, list[str], str, str]]:
+def _records(file: _File) -> Iterator[tuple[int, Row, str, str]]:
     """Number, cells, delivered text and trouble (empty if none) of each record below the header."""
-    with _open(path, inspection) as file:
+    with file.open() as opened:
         waiting: deque[str] = deque()
         taken: list[str] = []
 
         def lines() -> Iterator[str]:
             while True:
-                line = waiting.popleft() if waiting else next(file, "")
+                line = waiting.popleft() if waiting else next(opened, "")
                 if not line:
                     return
                 taken.append(line)
                 yield line
 
-        reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+        reader = file.reader(lines())
         next(reader)
         taken.clear()
         number = 0
@@ -245,7 +211,7 @@ def _records(
                 # Only the first line is given up; those that it swallowed are read again.
                 waiting.extendleft(reversed(taken[1:]))
                 del taken[1:]
-                reader = csv.reader(lines(), delimiter=delimiter, strict=True)
+                reader = file.reader(lines())
             number += 1
             yield number, record, "".join(taken), trouble
             taken.clear()

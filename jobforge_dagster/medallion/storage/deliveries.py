@@ -1,28 +1,49 @@
 """Deliveries: what arrived, kept for ever, one Parquet file and one manifest a distinct content.
 
 The manifest is the commit: it is written last and never overwritten, so a batch without one never
-happened. Which delivery of a source stands is told by its arrival log, one line each time that
-another content than the last one arrived.
+happened. The arrival log of a source has one line each time that a file came: under another name,
+with another content, or another date. From it follows which deliveries make the table.
 """
 
 from __future__ import annotations
 
 import json
 import uuid
-from datetime import datetime
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import UTC, date, datetime
 from pathlib import Path
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jobforge_dagster.medallion.declare import Source
+from jobforge_dagster.medallion.errors import DeliveryError
+from jobforge_dagster.medallion.formats import name_of
 from jobforge_dagster.medallion.storage.atomic import append_line, creating
+from jobforge_dagster.medallion.storage.landing import Landed
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _NAMESPACE = uuid.UUID("6f0c9a5e-4a0f-5d0e-9b1d-1f5f5f0d7c11")
+_LONGEST = 120
+"""Bytes of a delivered name that its staged file keeps; a file system allows about 255 in all."""
 
 
 class Manifest(BaseModel):
-    """What one delivery was: the record that makes a staged batch real."""
+    """What one delivery was: the record that makes a staged batch real.
+
+    Attributes:
+        batch_id: follows from the source, the content and how it is declared to be read.
+        file: where it was found, below the landing folder.
+        staged_file: below the data root.
+        sha256: of the file as delivered; so is ``size``, in bytes.
+        format: ``csv``, ``excel``, ``json`` or ``parquet``.
+        encoding: of a text.
+        facts: what the reader detected and reports: dialect, sheet, merged cells, kinds.
+        records: below the header; the sum of ``rows``, ``malformed`` and ``blank``.
+        received_at: when it was staged; ``accessed`` when it was downloaded, if it was.
+        published: the day that the publisher names; ``modified`` what its server said of the file.
+    """
 
     model_config = ConfigDict(frozen=True)
 
@@ -32,11 +53,9 @@ class Manifest(BaseModel):
     staged_file: str
     sha256: str
     size: int
-    encoding: str
-    bom: bool
-    line_ending: str
-    delimiter: str
-    reader: str
+    format: str
+    encoding: str | None
+    facts: dict[str, Any]
     header: tuple[str, ...]
     records: int
     rows: int
@@ -47,57 +66,172 @@ class Manifest(BaseModel):
     system: str
     licence: str
     dataset: str | None
+    published: date | None
+    url: str | None
+    accessed: datetime | None
+    modified: str | None
     quarantine_file: str | None
+
+
+class Arrival(BaseModel):
+    """A line of the arrival log.
+
+    Attributes:
+        modified: the time that the file itself claimed.
+        counts: whether the content came into force with it; not if it was there already, under
+            another name or date.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    batch_id: str
+    sha256: str
+    file: str
+    received_at: datetime
+    modified: datetime
+    counts: bool
 
 
 def batch_id_of(source: Source, sha256: str) -> str:
     """The id of a delivery: the same content of the same source has the same id, always.
 
-    How the source says that its text is read belongs to it: once that is declared otherwise, the
-    same bytes hold other values, and what was staged from them before must stay as it is.
+    How the source says that it is read belongs to it: once that is declared otherwise, the same
+    bytes hold other values, and what was staged from them before must stay as it is.
     """
-    reading = [source.encoding, source.delimiter, sorted(source.renames.items())]
-    return str(uuid.uuid5(_NAMESPACE, f"{source.name}/{sha256}/{json.dumps(reading)}"))
+    format_ = source.read_as
+    declared = {"format": name_of(format_), **asdict(format_), "member": source.member}
+    reading = json.dumps([declared, sorted(source.renames.items())], sort_keys=True)
+    return str(uuid.uuid5(_NAMESPACE, f"{source.name}/{sha256}/{reading}"))
 
 
 def find(root: DataRoot, batch_id: str) -> Manifest | None:
-    """The manifest of a batch, if it was committed."""
+    """The manifest of a batch, if it was committed.
+
+    Raises:
+        DeliveryError: it is damaged.
+    """
     path = _manifest(root, batch_id)
-    return Manifest.model_validate_json(path.read_bytes()) if path.exists() else None
+    if not path.exists():
+        return None
+    try:
+        return Manifest.model_validate_json(path.read_bytes())
+    except ValidationError as error:
+        first = error.errors()[0]
+        raise DeliveryError(
+            f"{root.relative(path)} is damaged: {'.'.join(map(str, first['loc']))} "
+            f"{first['msg']}. Restore it: a batch without its manifest cannot be trusted."
+        ) from None
 
 
-def standing(root: DataRoot, source: Source) -> Manifest | None:
-    """The delivery of a source that stands: the last that arrived and was committed."""
-    log = _arrivals(root, source)
-    for line in reversed(log.read_text("utf-8").splitlines() if log.exists() else []):
+def arrivals(root: DataRoot, source: Source) -> list[Arrival]:
+    """The arrival log of a source, oldest first; a line torn by a crash is left out."""
+    path = _arrivals(root, source)
+    found = []
+    for line in path.read_bytes().splitlines() if path.exists() else []:
         try:
-            arrival = json.loads(line)
-        except ValueError:
-            continue  # a line torn by a crash: its arrival will be noticed again
-        if manifest := find(root, arrival["batch_id"]):
-            return manifest
-    return None
+            found.append(Arrival.model_validate_json(line))
+        except ValidationError:
+            continue  # its arrival will be noticed again
+    return found
 
 
-def commit(root: DataRoot, manifest: Manifest) -> None:
-    """Make a delivery real. Its staged file must be in place."""
+def in_force(root: DataRoot, source: Source, until: datetime | None = None) -> list[str]:
+    """The batches that make the table, oldest first.
+
+    Args:
+        root: the data root.
+        source: the source.
+        until: as things stood then; without it, as they stand.
+    """
+    found: dict[str, str] = {}
+    for arrival in arrivals(root, source):
+        if arrival.counts and (until is None or arrival.received_at <= until):
+            # What comes again is the newest again, and what is read otherwise takes its own place.
+            found.pop(arrival.sha256, None)
+            found[arrival.sha256] = arrival.batch_id
+    known = [batch for batch in found.values() if _manifest(root, batch).exists()]
+    return known[-1:] if source.combine == "snapshot" else known
+
+
+def standing(root: DataRoot, source: Source, until: datetime | None = None) -> list[Manifest]:
+    """The deliveries that make the table, oldest first; see :func:`in_force`."""
+    found = (find(root, batch) for batch in in_force(root, source, until))
+    return [manifest for manifest in found if manifest]
+
+
+def commit(root: DataRoot, manifest: Manifest) -> Manifest:
+    """Make a delivery real, unless another process did; its staged file must be in place.
+
+    Returns:
+        What is committed now.
+    """
     document = json.dumps(manifest.model_dump(mode="json"), indent=2, ensure_ascii=False)
     with creating(_manifest(root, manifest.batch_id)) as temporary:
         temporary.write_text(f"{document}\n", "utf-8")
+    return find(root, manifest.batch_id) or manifest
 
 
-def arrived(root: DataRoot, source: Source, manifest: Manifest, file: str, at: datetime) -> None:
-    """Note that this content is what the landing folder holds now, unless it was already."""
-    last = standing(root, source)
-    if last is None or last.batch_id != manifest.batch_id:
-        arrival = {"batch_id": manifest.batch_id, "file": file, "received_at": at.isoformat()}
-        append_line(_arrivals(root, source), json.dumps(arrival, sort_keys=True))
+def news(
+    root: DataRoot, source: Source, found: Mapping[Landed, str], at: datetime
+) -> list[tuple[Landed, Arrival]]:
+    """Which of the files that lie there are not in the arrival log as they are.
+
+    Args:
+        root: the data root.
+        source: the source.
+        found: the files with the sha256 of each.
+        at: now, UTC.
+
+    Raises:
+        DeliveryError: several contents of a snapshot came at once.
+    """
+    log = arrivals(root, source)
+    last = {arrival.file: arrival for arrival in log}
+    batches = {arrival.batch_id for arrival in log}
+    lying = {landed: batch_id_of(source, sha256) for landed, sha256 in found.items()}
+    now_stands = in_force(root, source)[-1:]
+    left = source.combine == "snapshot" and not set(now_stands) & set(lying.values())
+    fresh: list[tuple[Landed, Arrival]] = []
+    for landed, batch in lying.items():
+        before = last.get(landed.file)
+        modified = datetime.fromtimestamp(landed.modified_ns // 1000 / 1e6, UTC)
+        if before and (before.batch_id, before.modified) == (batch, modified):
+            continue
+        changed = before is not None and before.batch_id != batch
+        counts = batch not in batches or changed or (before is None and left)
+        batches.add(batch)
+        arrival = Arrival(
+            batch_id=batch,
+            sha256=found[landed],
+            file=landed.file,
+            received_at=at,
+            modified=modified,
+            counts=counts,
+        )
+        fresh.append((landed, arrival))
+    counting = {arrival.batch_id: arrival.file for _, arrival in fresh if arrival.counts}
+    if source.combine == "snapshot" and len(counting) > 1:
+        raise DeliveryError(
+            f"{source.staged_key}: {' and '.join(counting.values())} came at once, and which is "
+            f"the newest cannot be told. Leave that one and move the other away; if all of them "
+            f"count, declare combine='append' or 'upsert'."
+        )
+    return fresh
 
 
-def staged_path(root: DataRoot, source: Source, file: Path, batch_id: str, at: datetime) -> Path:
-    """Where a delivery is staged: by source and day, under its own name and batch."""
-    name = f"{file.name}.{batch_id[:8]}.parquet"
-    return root.staged / source.name / f"{at:%Y-%m-%d}" / name
+def note(root: DataRoot, source: Source, arrival: Arrival) -> None:
+    """Write an arrival down. Its delivery must be committed."""
+    line = json.dumps(arrival.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
+    append_line(_arrivals(root, source), line)
+
+
+def staged_path(
+    root: DataRoot, source: Source, file: str, batch_id: str, run_id: str, at: datetime
+) -> Path:
+    """Where a run stages a delivery: by source and day, under its own name, batch and run."""
+    name = file.rpartition("/")[2].encode()[:_LONGEST].decode(errors="ignore")
+    told = f"{name}.{batch_id[:8]}-{run_id[:8]}.parquet"
+    return root.staged / source.name / f"{at:%Y-%m-%d}" / told
 
 
 def _manifest(root: DataRoot, batch_id: str) -> Path:

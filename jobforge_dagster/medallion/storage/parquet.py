@@ -56,8 +56,8 @@ def run(*plans: pl.LazyFrame) -> list[pl.DataFrame]:
     return pl.collect_all(plans, engine="streaming")
 
 
-def scan(path: Path) -> pl.LazyFrame:
-    """Read a table lazily. The path is taken as it is: no globs, no hive columns."""
+def scan(path: Path | list[Path]) -> pl.LazyFrame:
+    """Read a table, or files that are one, lazily. Paths are taken as they are: no globs."""
     return pl.scan_parquet(path, glob=False, hive_partitioning=False)
 
 

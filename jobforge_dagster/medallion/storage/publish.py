@@ -7,12 +7,15 @@ makes all three true. What the table refused before is resolved after that, from
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import sha256
 from typing import Any
 
 from jobforge_dagster.medallion.storage import parquet, publications, quarantine
 from jobforge_dagster.medallion.storage.atomic import append_line, sync
 from jobforge_dagster.medallion.storage.audit import Audited, Input
+from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.publications import Publication
 from jobforge_dagster.medallion.storage.root import DataRoot
 
@@ -73,6 +76,13 @@ def input_of(root: DataRoot, key: str) -> Input | None:
     if not story:
         return None
     return Input(story["fingerprint"], tuple(story["batches"]), parquet.facts_of(path).rows)
+
+
+def deliveries_input(manifests: Sequence[Manifest]) -> Input:
+    """What the deliveries in force say of themselves to bronze."""
+    batches = tuple(manifest.batch_id for manifest in manifests)
+    told = batches[0] if len(batches) == 1 else sha256("\n".join(batches).encode()).hexdigest()
+    return Input(told, batches, sum(manifest.rows for manifest in manifests))
 
 
 def now() -> datetime:

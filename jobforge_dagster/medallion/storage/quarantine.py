@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 
@@ -209,33 +209,43 @@ def settle(root: DataRoot, publication: Publication) -> None:
         file.unlink()  # of a run that never came to publish, or resolved just now
 
 
-def settle_delivery(
-    root: DataRoot, key: str, manifest: Manifest, *, run_id: str, at: datetime
+def settle_deliveries(
+    root: DataRoot, key: str, manifests: Sequence[Manifest], *, run_id: str, at: datetime
 ) -> None:
-    """Keep the malformed records of the delivery that stands; those of others are superseded."""
-    standing = root.path / manifest.quarantine_file if manifest.quarantine_file else None
+    """Keep the malformed records of the deliveries in force; those of others are superseded."""
+    keep = {
+        root.path / manifest.quarantine_file: manifest.batch_id
+        for manifest in manifests
+        if manifest.quarantine_file
+    }
     table = key.partition("/")[2]
     for file in _files(root, key):
-        if file != standing:
+        if file not in keep:
             event = _event("superseded", at, run_id, pl.lit("its delivery was replaced"))
-            others = parquet.scan(file).filter(pl.col("batch_id") != manifest.batch_id)
+            others = parquet.scan(file).filter(~pl.col("batch_id").is_in(list(keep.values())))
             left = others.with_columns(
                 state=pl.lit("superseded"), history=pl.concat_list("history", event)
             )
             _add(root.resolved("staged", table, run_id, at), left, key, run_id)
             file.unlink()
-    if standing is None or standing.exists():
-        return
-    # A former content that came again: its records as they were resolved last.
+    for file, batch_id in keep.items():
+        if not file.exists():
+            _restore(root, key, file, batch_id, run_id, at)
+
+
+def _restore(
+    root: DataRoot, key: str, file: Path, batch_id: str, run_id: str, at: datetime
+) -> None:
+    """Open the records of a former content that came again, as they were resolved last."""
     resolved = _files(root, key, "_history/")
-    for file in sorted(resolved, key=lambda path: path.stat().st_mtime_ns, reverse=True):
-        records = parquet.scan(file).filter(pl.col("batch_id") == manifest.batch_id)
+    for former in sorted(resolved, key=lambda path: path.stat().st_mtime_ns, reverse=True):
+        records = parquet.scan(former).filter(pl.col("batch_id") == batch_id)
         if records.select(pl.len()).collect().item():
             event = _event("open", at, run_id, pl.lit("its delivery came again"))
             again = records.with_columns(
                 state=pl.lit("open"), history=pl.concat_list("history", event)
             )
-            _write(standing, again, key, run_id)
+            _write(file, again, key, run_id)
             return
 
 
@@ -372,6 +382,11 @@ def _record_id(identity: str) -> str:
     return hashlib.sha256(identity.encode()).hexdigest()[:16]
 
 
+def _encodable(name: str, dtype: pl.DataType) -> pl.Expr:
+    """A staged value as JSON can hold it; bytes as hexadecimal digits."""
+    return exactly(name).bin.encode("hex") if dtype == pl.Binary else exactly(name)
+
+
 def _first_batch() -> pl.Expr:
     """The delivery of the record that a row stands for."""
     return pl.col(BATCH_ID).str.split(SEPARATOR).list.first()
@@ -396,7 +411,13 @@ def _originals(root: DataRoot, refused: pl.LazyFrame, among: pl.Expr) -> pl.Lazy
             staged.join(records, on=[BATCH_ID, SOURCE_ROW], how="semi").select(
                 BATCH_ID,
                 SOURCE_ROW,
-                pl.struct(exactly(*values)).struct.json_encode().alias("original"),
+                pl.struct(
+                    _encodable(name, dtype)
+                    for name, dtype in staged.collect_schema().items()
+                    if name in values
+                )
+                .struct.json_encode()
+                .alias("original"),
             )
         )
     return pl.concat(originals)

@@ -1,0 +1,162 @@
+"""One pass over the bytes of a text: its encoding, proven, and its line endings.
+
+Memory does not grow with the file. Whatever is not text is refused here, in words, before a reader
+can make nonsense of it.
+"""
+
+from __future__ import annotations
+
+import codecs
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from jobforge_dagster.medallion.errors import DeliveryError
+from jobforge_dagster.medallion.formats import GUESS
+
+LineEnding = Literal["LF", "CRLF", "LF and CRLF", "CR", "none"]
+
+_CHUNK = 1 << 20
+
+_SIGNATURES: tuple[tuple[bytes, str], ...] = (
+    (b"PK\x03\x04", "a zip archive or an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel or Office document"),
+    (b"\x1f\x8b", "gzip-compressed"),
+    (b"\x89PNG", "a PNG image"),
+    (b"%PDF", "a PDF document"),
+    (b"PAR1", "a Parquet file"),
+    (b"<!DOCTYPE", "an HTML page"),
+    (b"<!doctype", "an HTML page"),
+    (b"<html", "an HTML page"),
+    (b"<?xml", "an XML document"),
+)
+
+_MARKS: tuple[tuple[bytes, str], ...] = (
+    (codecs.BOM_UTF8, "utf-8"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+
+
+@dataclass(frozen=True)
+class Text:
+    """What one pass over a text tells.
+
+    Attributes:
+        encoding: as Python names it.
+        told_by: ``declaration``, ``mark`` (of the byte order), ``content`` (which is valid UTF-8)
+            or ``guess``.
+        bom: whether the text begins with a byte-order mark.
+        line_ending: ``CR`` if a carriage return stands anywhere without a line feed behind it;
+            line breaks inside cells count too.
+    """
+
+    encoding: str
+    told_by: Literal["declaration", "mark", "content", "guess"]
+    bom: bool
+    line_ending: LineEnding
+
+    @property
+    def codec(self) -> str:
+        """The codec that reads the text without its mark."""
+        return "utf-8-sig" if self.encoding == "utf-8" else self.encoding
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """For the manifest."""
+        return {
+            "encoding": self.encoding,
+            "encoding_told_by": self.told_by,
+            "bom": self.bom,
+            "line_ending": self.line_ending,
+        }
+
+
+def inspect(path: Path, name: str, declared: str | None, what: str) -> Text:
+    """Prove that a file is text in the declared, or a detected, encoding.
+
+    Args:
+        path: where the file lies.
+        name: what to call it in an error.
+        declared: the declared encoding.
+        what: the format, for errors.
+
+    Raises:
+        DeliveryError: the file is not text, or is in another encoding.
+    """
+    with path.open("rb") as file:
+        head = file.read(64)
+    _refuse_other_formats(head, name, what)
+    mark = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
+    if declared is not None and declared != GUESS:
+        encoding = codecs.lookup(declared).name
+        if mark not in (None, "utf-8") and not encoding.startswith(str(mark)):
+            raise DeliveryError(
+                f"{name} is {str(mark).upper()}, but its source declares {declared}. If the "
+                f'publisher writes {str(mark).upper()} now, declare encoding="{mark}".'
+            )
+        return Text(encoding, "declaration", mark is not None, _pass(path, name, encoding))
+    try:
+        line_ending = _pass(path, name, mark or "utf-8")
+    except DeliveryError:
+        if declared != GUESS or mark:
+            raise
+        guessed = _guess(path, name)
+        return Text(guessed, "guess", bom=False, line_ending=_pass(path, name, guessed))
+    return Text(mark or "utf-8", "mark" if mark else "content", mark is not None, line_ending)
+
+
+def _pass(path: Path, name: str, encoding: str) -> LineEnding:
+    decoder = codecs.getincrementaldecoder(encoding)()
+    size = returns = newlines = pairs = 0
+    tail = ""
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            text = _decoded(decoder, chunk, size, name, encoding)
+            size += len(chunk)
+            returns += text.count("\r")
+            newlines += text.count("\n")
+            pairs += (tail + text).count("\r\n")
+            tail = "\r" if text.endswith("\r") else ""
+    _decoded(decoder, b"", size, name, encoding)
+    if returns != pairs:
+        return "CR"
+    if not newlines:
+        return "none"
+    if not pairs:
+        return "LF"
+    return "CRLF" if pairs == newlines else "LF and CRLF"
+
+
+def _decoded(
+    decoder: codecs.IncrementalDecoder, chunk: bytes, offset: int, name: str, encoding: str
+) -> str:
+    try:
+        return decoder.decode(chunk, final=not chunk)
+    except UnicodeDecodeError as error:
+        # The decoder may hold a few bytes of the chunk before: the offset is near, not exact.
+        byte = error.object[error.start]
+        raise DeliveryError(
+            f"{name} is not {encoding}: byte 0x{byte:02X} near offset {offset + error.start} "
+            f"({error.reason}). If the publisher writes another encoding, declare it in the "
+            f'source, for instance encoding="cp1252"; encoding="{GUESS}" takes the likeliest.'
+        ) from error
+
+
+def _guess(path: Path, name: str) -> str:
+    from charset_normalizer import from_bytes
+
+    with path.open("rb") as file:
+        best = from_bytes(file.read(_CHUNK)).best()
+    if best is None:
+        raise DeliveryError(f"{name} is text in no encoding that is known. Is it text at all?")
+    return codecs.lookup(best.encoding).name
+
+
+def _refuse_other_formats(head: bytes, name: str, what: str) -> None:
+    start = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    for signature, found in _SIGNATURES:
+        if start.startswith(signature):
+            raise DeliveryError(f"{name} is not {what}: it looks like {found}.")

@@ -1,0 +1,236 @@
+"""The landing folder: which files lie there for a source, and what they hold.
+
+A file is known by its content. Hashing is spared for one that was hashed before and that nothing
+wrote to since: the number, size and times that the file system itself keeps are the same. What is
+remembered of that is a cache, which may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import time
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+from jobforge_dagster.medallion.declare import Source
+from jobforge_dagster.medallion.errors import DeliveryError
+from jobforge_dagster.medallion.provenance import SEPARATOR
+from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+_CHUNK = 1 << 20
+_RACY = 2.0
+"""Seconds after a write in which another one may leave all times the same."""
+
+Stamp = tuple[int, int, int, int]
+"""Inode, size, time of modification and of change, as the file system keeps them."""
+
+
+@dataclass(frozen=True)
+class Landed:
+    """A file, or what pretends to be one, below the landing folder.
+
+    Attributes:
+        file: its path below the landing folder, POSIX.
+        path: where it lies.
+        stamp: changes when anything was written; ``None`` if it cannot be read.
+        trouble: why it cannot be a delivery, if it cannot.
+    """
+
+    file: str
+    path: Path
+    stamp: Stamp | None
+    trouble: str | None = None
+
+    @property
+    def modified_ns(self) -> int:
+        """When it was modified last, by its own claim, in nanoseconds."""
+        return self.stamp[2] if self.stamp else 0
+
+    @property
+    def shown(self) -> str:
+        """Its path in a form that can be printed."""
+        return self.file if self.file.isprintable() else ascii(self.file)
+
+
+def landed(root: DataRoot, source: Source) -> list[Landed]:
+    """What lies there for a source, in the order of paths."""
+    return matching(source, walk(root, _literal_folder(source.files)))
+
+
+def matching(source: Source, files: Iterable[Landed]) -> list[Landed]:
+    """Those of some files that a source claims."""
+    claims = _pattern(source.files)
+    return [each for each in files if claims.fullmatch(each.file)]
+
+
+def walk(root: DataRoot, below: str = "") -> list[Landed]:
+    """Everything below the landing folder, or one folder of it, in the order of paths.
+
+    Folders are listed too: one that has the name of a file is a trouble to be told. Links to
+    folders are not followed.
+    """
+    start = root.landing / below
+    if not start.is_dir():
+        return []
+    home = os.path.realpath(root.landing)
+    if not _within(os.path.realpath(start), home):
+        return [Landed(f"{below}/*", start, None, f"{below} is a link out of the landing folder")]
+    return sorted(_entries(str(start), below, home), key=lambda each: each.file)
+
+
+def _entries(folder: str, below: str, home: str) -> Iterator[Landed]:
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            file = f"{below}/{entry.name}" if below else entry.name
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                yield Landed(file, path, None, "is a folder; the source expects a file there")
+                yield from _entries(entry.path, file, home)
+                continue
+            trouble = _trouble(entry, home)
+            stamp = None
+            if not trouble:
+                try:
+                    status = entry.stat()
+                except OSError as error:
+                    trouble = f"cannot be read: {error.strerror or error}"
+                else:
+                    stamp = (
+                        status.st_ino,
+                        status.st_size,
+                        status.st_mtime_ns,
+                        status.st_ctime_ns,
+                    )
+            yield Landed(file, path, stamp, trouble)
+
+
+def _trouble(entry: os.DirEntry[str], home: str) -> str | None:
+    if SEPARATOR in entry.name:
+        return (
+            f"has '{SEPARATOR}' in its name, which separates files in provenance. Rename the file"
+        )
+    if not entry.name.isprintable():  # half-decoded bytes are not printable either
+        return "has a name that is not UTF-8 or holds control characters. Rename the file"
+    if entry.is_symlink():
+        target = os.path.realpath(entry.path)
+        if not _within(target, home):
+            return "is a link out of the landing folder. Copy the file itself there"
+        if os.path.isdir(target):  # noqa: PTH112
+            return "is a link to a folder. Move the folder itself there"
+    elif not entry.is_file():
+        return "is no regular file"
+    return None
+
+
+def _within(path: str, home: str) -> bool:
+    return path == home or path.startswith(f"{home}{os.sep}")
+
+
+def _literal_folder(files: str) -> str:
+    """The part of a glob before the first folder or name with a wildcard."""
+    parts = files.split("/")[:-1]
+    plain = [not re.search(r"[*?\[]", part) for part in parts]
+    return "/".join(parts[: plain.index(False)] if False in plain else parts)
+
+
+@cache
+def _pattern(files: str) -> re.Pattern[str]:
+    r"""A glob as an expression: ``*`` and ``?`` stay within a folder, ``**`` does not."""
+    told = ""
+    parts = files.split("/")
+    for place, part in enumerate(parts):
+        last = place == len(parts) - 1
+        if part == "**":
+            told += ".*" if last else "(?:[^/]+/)*"
+            continue
+        tokens = re.findall(r"\*+|\?|\[!?\]?[^\]]*\]|.", part, re.DOTALL)
+        told += "".join(map(_expression, tokens)) + ("" if last else "/")
+    return re.compile(told, re.DOTALL)
+
+
+def _expression(token: str) -> str:
+    if token[0] == "*":
+        return "[^/]*"
+    if token == "?":
+        return "[^/]"
+    if token[0] == "[" and len(token) > 1:
+        inner = token[1:-1].replace("\\", r"\\")
+        return f"[^/{inner[1:]}]" if inner[:1] == "!" else f"[{inner}]"
+    return re.escape(token)
+
+
+class Seen:
+    """The hashes of the files of a source that were read before."""
+
+    def __init__(self, root: DataRoot, source: Source) -> None:
+        self._path = root.staged / source.name / "_seen.json"
+        try:
+            self._known: dict[str, list[int | str]] = json.loads(self._path.read_bytes())
+        except (OSError, ValueError):
+            self._known = {}
+        self._before = dict(self._known)
+
+    def known(self, landed: Landed) -> str | None:
+        """The sha256 of a file that nothing was written to since it was hashed, else ``None``."""
+        entry = self._known.get(landed.file)
+        if landed.stamp is None or entry is None or tuple(entry[:-1]) != landed.stamp:
+            return None
+        return str(entry[-1])
+
+    def sha256(self, landed: Landed) -> str:
+        """The sha256 of a file.
+
+        Raises:
+            DeliveryError: it cannot be read, is empty, or was changed meanwhile.
+        """
+        if landed.trouble or landed.stamp is None:
+            raise DeliveryError(f"{landed.shown} {landed.trouble}.")
+        if not landed.stamp[1]:
+            raise DeliveryError(
+                f"{landed.shown} is empty (0 bytes). Ask the publisher for it again."
+            )
+        if found := self.known(landed):
+            return found
+        began = time.time()
+        try:
+            digest = _sha256(landed.path)
+        except OSError as error:
+            raise DeliveryError(
+                f"{landed.shown} cannot be read: {error.strerror or error}."
+            ) from error
+        if stamp_of(landed.path) != landed.stamp:
+            raise DeliveryError(
+                f"{landed.shown} was changed while it was read. Run again once it is still."
+            )
+        if began - landed.stamp[3] / 1e9 > _RACY:
+            self._known[landed.file] = [*landed.stamp, digest]
+        return digest
+
+    def keep(self, files: Iterable[Landed]) -> None:
+        """Remember what was hashed, and forget files that are gone."""
+        there = {each.file for each in files}
+        now = {file: entry for file, entry in self._known.items() if file in there}
+        if now != self._before:
+            with replacing(self._path) as temporary:
+                temporary.write_text(json.dumps(now, sort_keys=True), "utf-8")
+            self._before = now
+
+
+def stamp_of(path: Path) -> Stamp | None:
+    """The stamp of a file; ``None`` if it is gone."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
