@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobforge_dagster.medallion.provenance import SOURCE_ROW
 from jobforge_dagster.medallion.formats import Csv
+from jobforge_dagster.medallion.provenance import SOURCE_ROW
 from jobforge_dagster.medallion.readers import Reading, read
 
 # fmt: off

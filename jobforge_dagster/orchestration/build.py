@@ -11,6 +11,8 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.assets import bronze_asset, staged_asset, table_asset
 from jobforge_dagster.orchestration.executor import jobforge_executor
 from jobforge_dagster.orchestration.io_manager import MedallionIOManager
+from jobforge_dagster.orchestration.schedules import nightly
+from jobforge_dagster.orchestration.sensors import deliveries_sensor
 from jobforge_dagster.orchestration.settings import QualitySettings
 
 DOMAINS = "jobforge_dagster.domains"
@@ -40,5 +42,7 @@ def build_definitions(
             "medallion": MedallionIOManager(data_root=root.path.as_posix()),
             "quality": QualitySettings(),
         },
+        sensors=[deliveries_sensor(declared, root)],
+        schedules=[nightly],
         executor=jobforge_executor,
     )

@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Mapping
 from dataclasses import asdict
 from datetime import UTC, date, datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -98,10 +99,14 @@ def batch_id_of(source: Source, sha256: str) -> str:
     How the source says that it is read belongs to it: once that is declared otherwise, the same
     bytes hold other values, and what was staged from them before must stay as it is.
     """
+    return str(uuid.uuid5(_NAMESPACE, f"{source.name}/{sha256}/{_reading(source)}"))
+
+
+@cache
+def _reading(source: Source) -> str:
     format_ = source.read_as
     declared = {"format": name_of(format_), **asdict(format_), "member": source.member}
-    reading = json.dumps([declared, sorted(source.renames.items())], sort_keys=True)
-    return str(uuid.uuid5(_NAMESPACE, f"{source.name}/{sha256}/{reading}"))
+    return json.dumps([declared, sorted(source.renames.items())], sort_keys=True)
 
 
 def find(root: DataRoot, batch_id: str) -> Manifest | None:

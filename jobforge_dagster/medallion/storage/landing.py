@@ -12,9 +12,10 @@ import json
 import os
 import re
 import time
-from collections.abc import Iterable, Iterator
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from jobforge_dagster.medallion.declare import Source
@@ -26,6 +27,8 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 _CHUNK = 1 << 20
 _RACY = 2.0
 """Seconds after a write in which another one may leave all times the same."""
+
+_LINK_OUT = "is a link out of the landing folder. Copy what it leads to there"
 
 Stamp = tuple[int, int, int, int]
 """Inode, size, time of modification and of change, as the file system keeps them."""
@@ -40,12 +43,14 @@ class Landed:
         path: where it lies.
         stamp: changes when anything was written; ``None`` if it cannot be read.
         trouble: why it cannot be a delivery, if it cannot.
+        hides: whether it is a link to a folder, so that what is below it is not seen.
     """
 
     file: str
     path: Path
     stamp: Stamp | None
     trouble: str | None = None
+    hides: bool = False
 
     @property
     def modified_ns(self) -> int:
@@ -63,10 +68,27 @@ def landed(root: DataRoot, source: Source) -> list[Landed]:
     return matching(source, walk(root, _literal_folder(source.files)))
 
 
-def matching(source: Source, files: Iterable[Landed]) -> list[Landed]:
-    """Those of some files that a source claims."""
-    claims = _pattern(source.files)
-    return [each for each in files if claims.fullmatch(each.file)]
+def matching(source: Source, files: Sequence[Landed]) -> list[Landed]:
+    """Those of some files, in the order of paths, that a source claims."""
+    claims, folder = _pattern(source.files), _literal_folder(source.files)
+    found = [each for each in map(partial(_at, files), _above(folder)) if each and each.hides]
+    first = bisect_left(files, folder, key=lambda each: each.file)
+    for each in files[first:]:
+        if not each.file.startswith(folder):
+            break
+        if claims.fullmatch(each.file):
+            found.append(each)
+    return found
+
+
+def _above(folder: str) -> list[str]:
+    parts = folder.split("/")[:-1]
+    return ["/".join(parts[: place + 1]) for place in range(len(parts))]
+
+
+def _at(files: Sequence[Landed], file: str) -> Landed | None:
+    place = bisect_left(files, file, key=lambda each: each.file)
+    return files[place] if place < len(files) and files[place].file == file else None
 
 
 def walk(root: DataRoot, below: str = "") -> list[Landed]:
@@ -75,12 +97,13 @@ def walk(root: DataRoot, below: str = "") -> list[Landed]:
     Folders are listed too: one that has the name of a file is a trouble to be told. Links to
     folders are not followed.
     """
+    below = below.rstrip("/")
     start = root.landing / below
     if not start.is_dir():
         return []
     home = os.path.realpath(root.landing)
     if not _within(os.path.realpath(start), home):
-        return [Landed(f"{below}/*", start, None, f"{below} is a link out of the landing folder")]
+        return [Landed(below, start, None, _LINK_OUT, hides=True)]
     return sorted(_entries(str(start), below, home), key=lambda each: each.file)
 
 
@@ -107,7 +130,7 @@ def _entries(folder: str, below: str, home: str) -> Iterator[Landed]:
                         status.st_mtime_ns,
                         status.st_ctime_ns,
                     )
-            yield Landed(file, path, stamp, trouble)
+            yield Landed(file, path, stamp, trouble, hides=bool(trouble) and path.is_dir())
 
 
 def _trouble(entry: os.DirEntry[str], home: str) -> str | None:
@@ -120,7 +143,7 @@ def _trouble(entry: os.DirEntry[str], home: str) -> str | None:
     if entry.is_symlink():
         target = os.path.realpath(entry.path)
         if not _within(target, home):
-            return "is a link out of the landing folder. Copy the file itself there"
+            return _LINK_OUT
         if os.path.isdir(target):  # noqa: PTH112
             return "is a link to a folder. Move the folder itself there"
     elif not entry.is_file():
@@ -136,7 +159,8 @@ def _literal_folder(files: str) -> str:
     """The part of a glob before the first folder or name with a wildcard."""
     parts = files.split("/")[:-1]
     plain = [not re.search(r"[*?\[]", part) for part in parts]
-    return "/".join(parts[: plain.index(False)] if False in plain else parts)
+    folders = parts[: plain.index(False)] if False in plain else parts
+    return "".join(f"{folder}/" for folder in folders)
 
 
 @cache

@@ -81,8 +81,12 @@ def input_of(root: DataRoot, key: str) -> Input | None:
 def deliveries_input(manifests: Sequence[Manifest]) -> Input:
     """What the deliveries in force say of themselves to bronze."""
     batches = tuple(manifest.batch_id for manifest in manifests)
-    told = batches[0] if len(batches) == 1 else sha256("\n".join(batches).encode()).hexdigest()
-    return Input(told, batches, sum(manifest.rows for manifest in manifests))
+    return Input(fingerprint_of(batches), batches, sum(manifest.rows for manifest in manifests))
+
+
+def fingerprint_of(batches: Sequence[str]) -> str:
+    """What tells some deliveries, in their order, from any others."""
+    return batches[0] if len(batches) == 1 else sha256("\n".join(batches).encode()).hexdigest()
 
 
 def now() -> datetime:

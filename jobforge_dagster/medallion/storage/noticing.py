@@ -1,0 +1,189 @@
+"""Noticing: what is due, told by comparing the landing folder, the deliveries and the tables.
+
+Nothing here remembers what was seen before, but for files that may still grow. What is due follows
+from contents: a file that no manifest knows, a table that was made from other deliveries than those
+in force, a table whose input was made again. So nothing is missed because of a clock or a crash.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobforge_dagster.medallion.declare import Source, Table
+from jobforge_dagster.medallion.discovery import Declarations
+from jobforge_dagster.medallion.errors import DeliveryError
+from jobforge_dagster.medallion.fingerprint import source_version, table_version
+from jobforge_dagster.medallion.storage import deliveries, parquet
+from jobforge_dagster.medallion.storage.landing import Landed, Seen, matching, walk
+from jobforge_dagster.medallion.storage.publish import fingerprint_of
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+Growing = Mapping[str, tuple[int, int, float]]
+"""Files that may still grow: size, time of modification, and since when both are still."""
+
+
+@dataclass(frozen=True)
+class Due:
+    """A source or table that must be made.
+
+    Attributes:
+        key: of the staged or other table to begin with.
+        token: changes when something else is due of it.
+        why: for people.
+    """
+
+    key: str
+    token: str
+    why: str
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one look at the data root tells."""
+
+    due: tuple[Due, ...]
+    growing: Growing
+    files: int
+
+
+def look(root: DataRoot, declared: Declarations, growing: Growing, at: datetime) -> Look:
+    """Compare the landing folder with what is staged, and what is staged with the tables.
+
+    Args:
+        root: the data root.
+        declared: sources and tables.
+        growing: as the last look left it.
+        at: now, UTC.
+    """
+    files = walk(root)
+    still: dict[str, tuple[int, int, float]] = {}
+    due: list[Due] = []
+    for source in declared.sources:
+        found = _delivered(root, source, files, growing, still, at.timestamp())
+        due.extend(found or _made_from_others(root, source))
+    for table in declared.tables:
+        due.extend(_outdated(root, table))
+    return Look(tuple(due), still, sum(each.stamp is not None for each in files))
+
+
+def follow(declared: Declarations, root: DataRoot, due: Iterable[str]) -> list[str]:
+    """The keys to make: what is due, and what depends on it and can be made.
+
+    A table whose other inputs were never made is left for when they are.
+    """
+    chosen = dict.fromkeys(due)
+    for source in declared.sources:
+        if source.staged_key in chosen:
+            chosen[source.key] = None
+    waiting = list(declared.tables)
+    while waiting:
+        left = []
+        for table in waiting:
+            known = [upstream.key for upstream in table.upstream]
+            touched = table.key in chosen or any(key in chosen for key in known)
+            can = all(key in chosen or root.table(key).exists() for key in known)
+            if touched and can:
+                chosen[table.key] = None
+            else:
+                left.append(table)
+        if len(left) == len(waiting):
+            break
+        waiting = left
+    able = {*chosen} - {table.key for table in waiting}
+    return sorted(able)
+
+
+def _delivered(
+    root: DataRoot,
+    source: Source,
+    files: list[Landed],
+    growing: Growing,
+    still: dict[str, tuple[int, int, float]],
+    now: float,
+) -> list[Due]:
+    """What lies there of a source and is not staged as it lies."""
+    seen, there, found = Seen(root, source), matching(source, files), {}
+    troubles: list[str] = []
+    for each in there:
+        if each.stamp and not seen.known(each) and not _is_still(each, source, growing, still, now):
+            continue
+        try:
+            found[each] = seen.sha256(each)
+        except DeliveryError as error:
+            troubles.append(str(error))
+    if found:
+        seen.keep(there)
+    try:
+        news = [
+            arrival
+            for _, arrival in deliveries.news(root, source, found, datetime.fromtimestamp(now))
+            if arrival.counts
+        ]
+    except DeliveryError as error:
+        troubles.append(str(error))
+        news = []
+    told = [*(f"{arrival.file} is new" for arrival in news), *troubles]
+    if not told:
+        return []
+    batches = [arrival.batch_id for arrival in news]
+    token = _token(source_version(source), *batches, *troubles)
+    return [Due(source.staged_key, token, "; ".join(told))]
+
+
+def _is_still(
+    landed: Landed,
+    source: Source,
+    growing: Growing,
+    still: dict[str, tuple[int, int, float]],
+    now: float,
+) -> bool:
+    """Whether nothing was written to a file for as long as its source says.
+
+    The file system's own time of change tells it at once, where its clock is not ahead of ours;
+    otherwise size and time must be the same in two looks that are far enough apart.
+    """
+    if landed.stamp is None:
+        return True
+    _, size, modified, changed = landed.stamp
+    wait = source.still.total_seconds()
+    if now - changed / 1e9 >= wait:
+        return True
+    before = growing.get(landed.file)
+    since = before[2] if before and before[:2] == (size, modified) else now
+    if now - since >= wait:
+        return True
+    still[landed.file] = (size, modified, since)
+    return False
+
+
+def _made_from_others(root: DataRoot, source: Source) -> list[Due]:
+    """Whether bronze was made from other deliveries than those in force."""
+    batches = deliveries.in_force(root, source)
+    if not batches:
+        return []
+    wanted = fingerprint_of(batches)
+    story = parquet.story_of(root.table(source.key))
+    if story and story["inputs"].get(source.staged_key) == wanted:
+        return []
+    token = _token(source_version(source), wanted)
+    return [Due(source.key, token, f"{source.key} was not made from what is staged")]
+
+
+def _outdated(root: DataRoot, table: Table) -> list[Due]:
+    """Whether a table was made from other inputs than those that stand."""
+    stories = {each.key: parquet.story_of(root.table(each.key)) for each in table.upstream}
+    if not all(stories.values()):
+        return []
+    wanted = {key: story["fingerprint"] for key, story in stories.items()}
+    story = parquet.story_of(root.table(table.key))
+    if story and story["inputs"] == wanted:
+        return []
+    token = _token(table_version(table), *sorted(wanted.values()))
+    return [Due(table.key, token, f"{table.key} was not made from its inputs as they stand")]
+
+
+def _token(*parts: str) -> str:
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]

@@ -1,0 +1,320 @@
+"""The sensor: what is delivered is noticed by its content, asked for, tried again, and told."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import dagster as dg
+import pytest
+from dagster._core.events import EngineEventData
+from dagster._core.storage.dagster_run import DagsterRun
+
+from jobforge_dagster.orchestration.build import build_definitions
+from jobforge_dagster_tests.conftest import ROOT, Domains, Lake
+from jobforge_dagster_tests.shop import ORDERS, SHOP
+
+FILE = "shop/orders.csv"
+ALL = ["bronze/shop/orders", "gold/dim_customer", "silver/shop/order", "staged/orders"]
+
+
+@dataclass
+class Tick:
+    """What one evaluation of the sensor said and asked for."""
+
+    said: str
+    asked: list[str]
+    tags: dict[str, str]
+
+
+class Watch:
+    """A lake with its sensor, evaluated as the daemon does, by hand."""
+
+    def __init__(self, lake: Lake) -> None:
+        self.lake = lake
+        self.cursor: str | None = None
+
+    def tick(self) -> Tick:
+        defs = build_definitions(self.lake.packages, self.lake.root)
+        [sensor] = defs.sensors or ()
+        assert isinstance(sensor, dg.SensorDefinition)
+        with dg.build_sensor_context(
+            instance=self.lake.instance, cursor=self.cursor, definitions=defs
+        ) as context:
+            result = sensor(context)
+        assert isinstance(result, dg.SensorResult)
+        self.cursor = result.cursor
+        said = result.skip_reason.skip_message if result.skip_reason else ""
+        requests = result.run_requests or []
+        assert len(requests) <= 1
+        asked = [key.to_user_string() for request in requests for key in request.asset_selection]
+        return Tick(said or "", sorted(asked), dict(requests[0].tags) if requests else {})
+
+    def answer(self, tick: Tick) -> bool:
+        """Run what was asked for."""
+        defs = build_definitions(self.lake.packages, self.lake.root)
+        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+            asset_selection=[dg.AssetKey(key.split("/")) for key in tick.asked],
+            instance=self.lake.instance,
+            tags=tick.tags,
+            raise_on_error=False,
+        )
+        return result.success
+
+
+AT_ONCE = SHOP.replace("origin=ORIGIN)", "origin=ORIGIN, still=timedelta(0))")
+AT_ONCE = f"from datetime import timedelta\n{AT_ONCE}"
+
+
+@pytest.fixture
+def watch(domains: Domains) -> Watch:
+    """A built shop whose files need not lie still."""
+    lake = domains(shop=AT_ONCE)
+    lake.drop(FILE, ORDERS)
+    assert lake.run().success
+    return Watch(lake)
+
+
+def test_nothing_is_asked_for_while_nothing_changed(watch: Watch) -> None:
+    tick = watch.tick()
+
+    assert tick.asked == []
+    assert tick.said == "1 files in the landing folder. Nothing is due."
+
+
+def test_a_first_file_is_asked_for_with_all_that_depends_on_it(domains: Domains) -> None:
+    watch = Watch(domains(shop=AT_ONCE))
+    watch.lake.drop(FILE, ORDERS)
+
+    tick = watch.tick()
+
+    assert tick.asked == ALL
+    assert watch.answer(tick)
+    assert watch.tick().asked == []
+
+
+TWO = """
+class Lamp(dy.Schema):
+    \"\"\"One lamp.\"\"\"
+    lamp = dy.String(primary_key=True, metadata=meaning("Its name."))
+
+
+lamps = SHOP.source("lamps", files="shop/lamps.csv", schema=Lamp, origin=ORIGIN,
+    still=timedelta(0))
+
+
+@SHOP.silver(schema=Lamp, inputs=[lamps])
+def lamp(lamps: pl.LazyFrame) -> pl.LazyFrame:
+    return lamps
+
+
+@SHOP.gold(schema=Lamp, inputs=[lamp])
+def dim_lamp(lamps: pl.LazyFrame) -> pl.LazyFrame:
+    return lamps
+"""
+
+
+def test_exactly_the_tables_that_depend_on_a_changed_file_are_asked_for(domains: Domains) -> None:
+    watch = Watch(domains(shop=AT_ONCE + TWO))
+    watch.lake.drop(FILE, ORDERS)
+    watch.lake.drop("shop/lamps.csv", "lamp\nred\n")
+    assert watch.lake.run().success
+    watch.lake.drop("shop/lamps.csv", "lamp\nred\nblue\n")
+
+    tick = watch.tick()
+
+    assert tick.asked == [
+        "bronze/shop/lamps",
+        "gold/dim_lamp",
+        "silver/shop/lamp",
+        "staged/lamps",
+    ]
+
+
+@pytest.mark.parametrize("when", [1.0, time.time() + 10**8], ids=["long-ago", "in-the-future"])
+def test_no_clock_hides_a_changed_content(watch: Watch, when: float) -> None:
+    size = (watch.lake.root.landing / FILE).stat().st_size
+    path = watch.lake.drop(FILE, ORDERS.replace("Ann", "Eve"))
+    os.utime(path, (when, when))
+    assert path.stat().st_size == size
+
+    assert watch.tick().asked == ALL
+
+
+def test_the_same_content_under_another_name_is_nothing_new(watch: Watch) -> None:
+    watch.lake.drop("shop/orders-copy.csv", ORDERS)
+
+    assert watch.tick().asked == []
+
+
+def test_a_lost_cursor_loses_nothing(watch: Watch) -> None:
+    watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
+    watch.cursor = "no cursor of ours"
+
+    assert watch.tick().asked == ALL
+
+
+def test_a_file_waits_until_nothing_was_written_for_as_long_as_declared(domains: Domains) -> None:
+    patient = AT_ONCE.replace("timedelta(0)", "timedelta(seconds=1)")
+    watch = Watch(domains(shop=patient))
+    path = watch.lake.drop(FILE, ORDERS[:30])
+
+    first = watch.tick()
+    time.sleep(0.6)
+    with path.open("a") as file:
+        file.write(ORDERS[30:])
+    second = watch.tick()
+    time.sleep(1.1)
+    third = watch.tick()
+
+    assert (first.asked, second.asked) == ([], [])
+    assert f"Still growing: {FILE}." in second.said
+    assert third.asked == ALL
+
+
+def test_a_file_that_fails_is_tried_again_a_few_times_and_then_told(watch: Watch) -> None:
+    watch.lake.drop(FILE, b"\x89PNG\r\n\x1a\n\x00\x00")
+    for _ in range(3):
+        tick = watch.tick()
+        assert tick.asked == ALL
+        assert not watch.answer(tick)
+
+    told = watch.tick()
+
+    assert told.asked == []
+    assert "Given up after 3 runs: staged/orders." in told.said
+    watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
+    tick = watch.tick()
+    assert tick.asked == ALL
+    assert watch.answer(tick)
+    assert watch.tick().asked == []
+
+
+def test_one_failing_source_does_not_hold_up_another(domains: Domains) -> None:
+    watch = Watch(domains(shop=AT_ONCE + TWO))
+    watch.lake.drop(FILE, b"\x89PNG\r\n\x1a\n\x00\x00")
+    watch.lake.drop("shop/lamps.csv", "lamp\nred\n")
+
+    assert not watch.answer(watch.tick())
+
+    assert watch.lake.table("gold/dim_lamp").height == 1
+    assert watch.tick().asked == ALL
+
+
+def test_what_a_crash_left_between_two_tables_is_asked_for(watch: Watch) -> None:
+    watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
+    assert watch.lake.run("staged/orders").success
+
+    tick = watch.tick()
+
+    assert tick.asked == [key for key in ALL if key != "staged/orders"]
+    assert watch.lake.run("bronze/shop/orders").success
+    assert watch.tick().asked == ["gold/dim_customer", "silver/shop/order"]
+
+
+def test_a_file_that_vanishes_between_sensor_and_run_changes_nothing(watch: Watch) -> None:
+    path = watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
+    tick = watch.tick()
+    before = watch.lake.files()
+    path.unlink()
+
+    assert watch.answer(tick)
+
+    assert watch.lake.files() == before
+
+
+@dg.job
+def another() -> None:
+    """A job of someone else."""
+
+
+def _under_way(instance: dg.DagsterInstance, process: int) -> None:
+    """A run that the history says has started, in a process."""
+    run = instance.create_run_for_job(another)
+    assert isinstance(run, DagsterRun)
+    instance.report_engine_event(
+        "Executing steps in process",
+        run,
+        EngineEventData({"pid": dg.MetadataValue.text(str(process))}),
+    )
+    instance.report_dagster_event(
+        dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="another", message=""),
+        run.run_id,
+    )
+
+
+def _ended() -> int:
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize(
+    ("process", "asked"), [(os.getpid, []), (_ended, ALL)], ids=["alive", "killed"]
+)
+def test_a_run_under_way_is_waited_for_unless_its_process_is_gone(
+    watch: Watch, process: Callable[[], int], asked: list[str], tmp_path: Path
+) -> None:
+    watch.lake.instance = dg.DagsterInstance.local_temp(str(tmp_path))
+    _under_way(watch.lake.instance, process())
+    watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
+
+    tick = watch.tick()
+
+    assert tick.asked == asked
+    assert ("Waiting for run" in tick.said) == (asked == [])
+
+
+def test_the_daemon_notices_a_file_and_makes_its_gold_table(
+    sample_lake: Lake, tmp_path: Path
+) -> None:
+    assert sample_lake.run().success
+    titles = sample_lake.root.landing / "job_titles" / "job_titles.csv"
+    before = sample_lake.table("gold/dim_job_title").height
+    others = {path: facts for path, facts in sample_lake.files().items() if "job_" not in path}
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "dagster.yaml").write_text((ROOT / "dagster.yaml").read_text())
+    environment = {
+        **os.environ,
+        "DAGSTER_HOME": str(home),
+        "JOBFORGE_DATA_ROOT": str(sample_lake.path),
+    }
+    program = Path(sys.executable).with_name("dagster-daemon")
+    with (tmp_path / "daemon.log").open("w") as log:
+        daemon = subprocess.Popen(
+            [program, "run", "-m", "jobforge_dagster.definitions"],
+            env=environment,
+            cwd=home,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+        try:
+            lines = titles.read_text("utf-8").splitlines(keepends=True)
+            titles.write_text("".join(lines[:-1]), "utf-8")
+            until = time.monotonic() + 180
+            while sample_lake.table("gold/dim_job_title").height == before:
+                assert time.monotonic() < until, (tmp_path / "daemon.log").read_text()
+                assert daemon.poll() is None, (tmp_path / "daemon.log").read_text()
+                time.sleep(0.5)
+        finally:
+            os.killpg(daemon.pid, 9)
+            daemon.wait()
+
+    assert sample_lake.table("gold/dim_job_title").height == before - 1
+    now = sample_lake.files()
+    assert {path: now.get(path) for path in others} == others
+    [arrival] = [
+        json.loads(line)
+        for line in (sample_lake.root.staged / "job_titles" / "_arrivals.jsonl")
+        .read_text()
+        .splitlines()[1:]
+    ]
+    assert arrival["counts"]
