@@ -20,9 +20,10 @@ from hypothesis import HealthCheck, settings
 
 from jobforge_dagster.medallion.storage.publications import Publication, history
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration.build import DOMAINS, build_definitions
+from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 
+DOMAINS = "jobforge_dagster.domains"
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "source"
 REAL = ROOT.parent / "shared" / "real_sources"
@@ -142,11 +143,11 @@ class Lake:
         return history(self.root, key)
 
     def files(self) -> dict[str, tuple[bytes, int]]:
-        """Every written file: its bytes and its time of modification."""
+        """Every written file but the cache: its bytes and its time of modification."""
         return {
             path.relative_to(self.path).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
             for path in sorted(self.path.rglob("*"))
-            if path.is_file() and self.root.landing not in path.parents
+            if path.is_file() and not {self.root.landing, self.root.cache} & {*path.parents}
         }
 
 

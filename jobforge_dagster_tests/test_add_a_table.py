@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 
-from jobforge_dagster.orchestration.build import DOMAINS
-from jobforge_dagster_tests.conftest import ROOT, Domains
+from jobforge_dagster_tests.conftest import DOMAINS, ROOT, Domains
 
 
 def _the_readmes_example() -> str:

@@ -745,6 +745,41 @@ def test_a_resource_is_found(site: Site, client: httpx.Client, name: str) -> Non
     )
 
 
+@pytest.mark.parametrize(
+    ("pattern", "name"),
+    [
+        (" OFFRES*.csv", "Postings in May"),
+        ("Offres ma[hi].CSV", "Postings in May"),
+        ("jun?.csv", "Postings in June"),
+    ],
+)
+def test_a_resource_is_found_by_a_pattern_of_its_file_name(
+    site: Site, client: httpx.Client, pattern: str, name: str
+) -> None:
+    assert _found(site, client, pattern).name == name
+
+
+@pytest.mark.parametrize(
+    "same", [{"name": "*.CSV"}, {"name_translated": {"fr": "*.CSV"}}, {"id": "*.CSV"}]
+)
+def test_a_resource_that_is_called_like_a_pattern_comes_first(
+    site: Site, client: httpx.Client, same: dict[str, Any]
+) -> None:
+    resources = [{"url": "https://host/a.csv"}, {"url": "https://host/b.xlsx", **same}]
+    answer = _package({"success": True, "result": {"resources": resources}})
+
+    assert _found(site, client, "*.csv", answer).url == "https://host/b.xlsx"
+
+
+def test_a_file_name_that_looks_like_a_pattern_comes_first(
+    site: Site, client: httpx.Client
+) -> None:
+    resources = [{"url": "https://host/rows1.csv"}, {"url": "https://host/Rows%5B1%5D.csv"}]
+    answer = _package({"success": True, "result": {"resources": resources}})
+
+    assert _found(site, client, "rows[1].csv", answer).url == "https://host/Rows%5B1%5D.csv"
+
+
 def test_what_a_portal_does_not_know_is_none(site: Site, client: httpx.Client) -> None:
     found = _found(site, client, "Postings in June")
 
@@ -763,6 +798,10 @@ def test_a_busy_portal_is_asked_again(site: Site, client: httpx.Client) -> None:
         ("Postings in Juni", r"no file called 'Postings in Juni'. It has: 'Postings in June' "),
         ("", "no file called ''"),
         ("twice", r"has 2 files called 'twice'.* 'Twice' \(a\.csv, id AB-3\); 'Twice' .*AB-4"),
+        ("*.xlsx", r"no file called '\*.xlsx'. It has: .*\(june\.csv, id AB-2\)"),
+        ("post*", r"no file called 'post\*'"),
+        ("?.csv", r"has 2 files called '\?.csv'; name one by its id: .*AB-3.*AB-4"),
+        ("*", r"has 4 files called '\*'"),
         ("Nowhere", "file 'Nowhere' of the dataset 'job bank' .* has no address"),
     ],
 )

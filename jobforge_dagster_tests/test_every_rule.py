@@ -21,8 +21,7 @@ from jobforge_dagster.medallion.quality.judge import Made
 from jobforge_dagster.medallion.quality.rules import rule_names
 from jobforge_dagster.medallion.storage import deliveries
 from jobforge_dagster.medallion.storage.audit import Audited, Promotion, audit
-from jobforge_dagster.orchestration.build import DOMAINS
-from jobforge_dagster_tests.conftest import SAMPLE, Lake
+from jobforge_dagster_tests.conftest import DOMAINS, SAMPLE, Lake
 
 FOUND = discover([DOMAINS])
 

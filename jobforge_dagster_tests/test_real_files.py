@@ -16,8 +16,7 @@ import polars as pl
 import pytest
 
 from jobforge_dagster.medallion.discovery import discover
-from jobforge_dagster.orchestration.build import DOMAINS
-from jobforge_dagster_tests.conftest import REAL, SAMPLE, Lake, Run
+from jobforge_dagster_tests.conftest import DOMAINS, REAL, SAMPLE, Lake, Run
 
 pytestmark = pytest.mark.skipif(
     not REAL.is_dir(), reason="the publishers' files (../shared/real_sources) are not here"

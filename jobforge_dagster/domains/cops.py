@@ -7,9 +7,10 @@ import polars as pl
 import polars.selectors as cs
 
 from jobforge_dagster.domains.licences import OPEN_GOVERNMENT
-from jobforge_dagster.domains.noc import UNIT_GROUP, dim_noc
+from jobforge_dagster.domains.noc import PORTAL, UNIT_GROUP, dim_noc
 from jobforge_dagster.medallion.declare import (
     Agreement,
+    Ckan,
     Domain,
     Origin,
     Remaining,
@@ -33,6 +34,9 @@ COPS_2024 = Origin(
     system="COPS 2024-2033",
     licence=OPEN_GOVERNMENT,
 )
+
+ON_THE_PORTAL = Ckan(PORTAL, "e80851b8-de68-43bd-a85c-c72e1b3a3890")
+"""Its resources are the files, under the names that we know them by."""
 
 ALL_OCCUPATIONS = "00000"
 CODE = r"^(\d{5}|TEER_[0-5]|NOC1_\d)$"
@@ -78,6 +82,7 @@ measure_files = [
         origin=COPS_2024,
         nulls=["N/A"],
         remaining=Remaining(pl.Float64, f"{measure.text} In the year of the header.", r"\d{4}"),
+        fetch=ON_THE_PORTAL,
     )
     for name, measure in MEASURES.items()
 ]
@@ -378,6 +383,7 @@ cops_summary = COPS.source(
     nulls=["N/A", "N/D"],
     thousands=",",
     remaining=OTHER_COLUMNS,
+    fetch=ON_THE_PORTAL,
 )
 cops_rlmc = COPS.source(
     "cops_rlmc",
@@ -386,6 +392,7 @@ cops_rlmc = COPS.source(
     origin=COPS_2024,
     nulls=["N/A", "N/D"],
     remaining=OTHER_COLUMNS,
+    fetch=ON_THE_PORTAL,
 )
 cops_flmc = COPS.source(
     "cops_flmc",
@@ -394,6 +401,7 @@ cops_flmc = COPS.source(
     origin=COPS_2024,
     nulls=["N/A", "N/D"],
     remaining=OTHER_COLUMNS,
+    fetch=ON_THE_PORTAL,
 )
 
 

@@ -4,7 +4,7 @@ import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.domains.licences import STATISTICS_CANADA
-from jobforge_dagster.medallion.declare import Domain, Origin, meaning, references, rule
+from jobforge_dagster.medallion.declare import Ckan, Domain, Origin, meaning, references, rule
 from jobforge_dagster.medallion.grain import Where
 from jobforge_dagster.medallion.provenance import carried, join
 
@@ -14,6 +14,9 @@ NOC = Domain(
     owner="team:classification",
     steward="classification",
 )
+
+PORTAL = "https://open.canada.ca/data"
+"""The federal open-data portal, which runs CKAN."""
 
 NOC_2021 = Origin(
     publisher="Statistics Canada, with Employment and Social Development Canada",
@@ -59,7 +62,11 @@ class NocNode(dy.Schema):
 
 
 noc_structure = NOC.source(
-    "noc_structure", files="noc/noc_structure*.csv", schema=NocNode, origin=NOC_2021
+    "noc_structure",
+    files="noc/noc_structure*.csv",
+    schema=NocNode,
+    origin=NOC_2021,
+    fetch=Ckan(PORTAL, "1feee3b5-8068-4dbb-b361-180875837593", "*classification_structure.csv"),
 )
 
 

@@ -47,11 +47,18 @@ class Licence:
 
 @dataclass(frozen=True)
 class Ckan:
-    """A file on an open-data portal that runs CKAN: it is found by dataset and resource name."""
+    """A file on an open-data portal that runs CKAN, found by its dataset and its name.
+
+    Attributes:
+        portal: address of the portal.
+        dataset: id or name of the dataset.
+        resource: name of the resource or of its file, or a glob of that; without it, the source's
+            own.
+    """
 
     portal: str
     dataset: str
-    resource: str
+    resource: str | None = None
 
 
 @dataclass(frozen=True)

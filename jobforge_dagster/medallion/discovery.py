@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import os
 import pkgutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -12,6 +13,17 @@ from types import ModuleType
 from jobforge_dagster.medallion.declare import Domain, Source, Table
 from jobforge_dagster.medallion.errors import DeclarationError
 from jobforge_dagster.medallion.layers import check_source, check_table
+
+VARIABLE = "JOBFORGE_DOMAINS"
+"""Environment variable that names the packages of domains, separated by commas."""
+
+_SHIPPED = "jobforge_dagster.domains"
+
+
+def packages_from_environment() -> tuple[str, ...]:
+    """The packages to look for domains in: those that the environment names, or the shipped one."""
+    named = os.environ.get(VARIABLE, _SHIPPED)
+    return tuple(name.strip() for name in named.split(",") if name.strip())
 
 
 @dataclass(frozen=True)

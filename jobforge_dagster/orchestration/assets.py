@@ -6,6 +6,8 @@ the layers of one source look the same.
 """
 
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, cast
 
 import dagster as dg
@@ -24,6 +26,7 @@ from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.layers.staged import expected, stage
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster.medallion.storage.audit import Input, Promotion, audit
+from jobforge_dagster.medallion.storage.publications import Publication, recorded
 from jobforge_dagster.medallion.storage.publish import deliveries_input, input_of, log, now
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.medallion.storage.waivers import waivers_in_force
@@ -43,6 +46,23 @@ from jobforge_dagster.orchestration.facts import (
 from jobforge_dagster.orchestration.failures import IO_RETRIES, failure, told_to_people
 from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.settings import QualitySettings
+
+
+@dataclass(frozen=True)
+class AsOf:
+    """A moment whose tables are made again.
+
+    Attributes:
+        moment: UTC.
+        records: the data root where the publications of then are recorded.
+    """
+
+    moment: datetime
+    records: DataRoot
+
+    def publication(self, key: str, fingerprint: str) -> Publication | None:
+        """What was recorded when a table was made from the same inputs by the same code."""
+        return recorded(self.records, key, fingerprint, self.moment)
 
 
 def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
@@ -97,7 +117,7 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
     return staged
 
 
-def bronze_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
+def bronze_asset(source: Source, root: DataRoot, as_of: AsOf | None = None) -> dg.AssetsDefinition:
     """The asset that names and types a staged delivery."""
 
     @dg.asset(
@@ -119,19 +139,19 @@ def bronze_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         context: dg.AssetExecutionContext, quality: QualitySettings
     ) -> Iterator[Any]:
         with told_to_people():
-            promotion, extra = _promote_source(root, source)
+            promotion, extra = _promote_source(root, source, as_of)
         if extra:
             context.log.warning(
                 f"{source.key}: {', '.join(extra)} not declared; kept as text. Declare what "
                 f"such a column means in {source.schema.__name__}."
             )
         told = {"extra_columns": dg.MetadataValue.json(extra)}
-        yield from _audited(root, source, promotion, quality, context.run_id, told)
+        yield from _audited(root, source, promotion, quality, context.run_id, told, as_of)
 
     return cast("dg.AssetsDefinition", named_and_typed)
 
 
-def table_asset(table: Table, root: DataRoot) -> dg.AssetsDefinition:
+def table_asset(table: Table, root: DataRoot, as_of: AsOf | None = None) -> dg.AssetsDefinition:
     """The asset of a declared silver or gold table."""
     names = {_argument(upstream.key): upstream for upstream in table.upstream}
 
@@ -158,15 +178,17 @@ def table_asset(table: Table, root: DataRoot) -> dg.AssetsDefinition:
                 inputs={key: _present(root, key) for key in upstream},
                 build=lambda own: promoted.build(table, upstream, own),
                 max_rejected=table.max_rejected,
-                waivers=waivers_in_force(root, table, now()),
+                waivers=waivers_in_force(root, table, as_of.moment if as_of else now()),
             )
-        yield from _audited(root, table, promotion, quality, context.run_id, {})
+        yield from _audited(root, table, promotion, quality, context.run_id, {}, as_of)
 
     return cast("dg.AssetsDefinition", made)
 
 
-def _promote_source(root: DataRoot, source: Source) -> tuple[Promotion, list[str]]:
-    manifests = deliveries.standing(root, source)
+def _promote_source(
+    root: DataRoot, source: Source, as_of: AsOf | None
+) -> tuple[Promotion, list[str]]:
+    manifests = deliveries.standing(root, source, as_of.moment if as_of else None)
     if not manifests:
         raise MissingTableError(
             f"{source.staged_key} has no delivery yet: drop {expected(source)} and stage it by: "
@@ -192,10 +214,15 @@ def _audited(
     quality: QualitySettings,
     run_id: str,
     metadata: Mapping[str, Any],
+    as_of: AsOf | None,
 ) -> Iterator[Any]:
     """Judge a table, hand it to the IO manager to publish, and report each rule."""
     at = now()
-    with told_to_people(), audit(root, promotion, run_id=run_id, at=at) as audited:
+    former = as_of.publication(promotion.key, promotion.fingerprint) if as_of else None
+    with (
+        told_to_people(),
+        audit(root, promotion, run_id=run_id, at=at, former=former) as audited,
+    ):
         excess = audited.excess(quality.limit(promotion.key))
         if excess:
             log(root, run_id, at, "refused", audited.publication)

@@ -151,6 +151,7 @@ def delivery_metadata(source: Source, staging: Staging, at: datetime) -> dict[st
         "blank": sum(len(each.blank) for each in standing),
         "deliveries": len(standing),
         "new_deliveries": len(staging.new),
+        "in_landing_folder": not staging.left,
         "received_at": manifest.received_at.isoformat(),
         "columns_added": dg.MetadataValue.json(staging.added),
         "columns_removed": dg.MetadataValue.json(staging.removed),

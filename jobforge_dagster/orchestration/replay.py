@@ -18,7 +18,7 @@ import polars as pl
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage import quarantine
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration.build import DOMAINS, build_definitions
+from jobforge_dagster.orchestration.build import build_definitions
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ def replay(
     root: DataRoot,
     tables: Collection[str] = (),
     *,
-    packages: Sequence[str] = (DOMAINS,),
+    packages: Sequence[str] | None = None,
     instance: dg.DagsterInstance | None = None,
 ) -> Replay:
     """Judge the open records again.
@@ -79,13 +79,11 @@ def replay(
     # A table that was never made has nothing to be brought up to date.
     selected = [key for key in whole if root.table(key.to_user_string()).exists()]
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        asset_selection=selected, instance=instance or _instance(), raise_on_error=False
+        asset_selection=selected,
+        instance=instance or instance_of_the_command_line(),
+        raise_on_error=False,
     )
-    failures = {
-        event.step_key.replace("__", "/"): _reason(event.step_failure_data)
-        for event in result.get_step_failure_events()
-        if event.step_key
-    }
+    failures = reasons(result)
     after, resolved = _open(root), _resolved_by(root, result.run_id)
     touched = wanted | {table for table in after if after[table] != before.get(table, set())}
     return Replay(
@@ -97,7 +95,16 @@ def replay(
     )
 
 
-def _instance() -> dg.DagsterInstance:
+def reasons(result: dg.ExecuteInProcessResult) -> dict[str, str]:
+    """Why the steps of a run failed, by the key of their table."""
+    return {
+        event.step_key.replace("__", "/"): _reason(event.step_failure_data)
+        for event in result.get_step_failure_events()
+        if event.step_key
+    }
+
+
+def instance_of_the_command_line() -> dg.DagsterInstance:
     """As Dagster's own commands do: by ``DAGSTER_HOME``, else by the working folder."""
     if os.environ.get("DAGSTER_HOME"):
         return dg.DagsterInstance.get()

@@ -68,7 +68,7 @@ def deliveries_sensor(
                 f"until the file or its declaration changes. See the last of those runs, or "
                 f"materialise {due.key} by hand."
             )
-        keys = follow(declared, root, [due.key for due in asked])
+        keys = follow(declared, [due.key for due in asked], lambda key: root.table(key).exists())
         if not keys:
             return dg.SensorResult(skip_reason=_told(found, left), cursor=cursor)
         context.log.info(_told(found, left))

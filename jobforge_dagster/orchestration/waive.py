@@ -8,12 +8,11 @@ from typing import Any
 
 import polars as pl
 
-from jobforge_dagster.medallion.discovery import discover
+from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.quality.waivers import Waiver
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.medallion.storage.waivers import add, check
-from jobforge_dagster.orchestration.build import DOMAINS
 
 
 def waiver_for(
@@ -25,7 +24,7 @@ def waiver_for(
     why: str,
     until: date,
     today: date,
-    packages: Sequence[str] = (DOMAINS,),
+    packages: Sequence[str] | None = None,
 ) -> Waiver:
     """Write a waiver for the row of a record, told by its key.
 
@@ -48,7 +47,9 @@ def waiver_for(
         raise JobForgeError(f"The row did not break {rule}. It broke {', '.join(broken)}.")
     if until < today:
         raise JobForgeError(f"{until} is past: a waiver must hold for today at least.")
-    tables = {table.key: table for table in discover(packages).tables}
+    tables = {
+        table.key: table for table in discover(packages or packages_from_environment()).tables
+    }
     table = tables.get(record["table"])
     if table is None:
         raise JobForgeError(

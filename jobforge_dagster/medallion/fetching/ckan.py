@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from difflib import SequenceMatcher
+from fnmatch import fnmatchcase
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
 from urllib.parse import quote, unquote, urlsplit
@@ -64,7 +65,9 @@ def find_resource(
     Args:
         portal: The address below which ``/api/3/action`` lies.
         dataset: The dataset's name or id.
-        resource: The name of the file in any language, or its id, or its URL's file name.
+        resource: The name of the file in any language, or its id, or its URL's file name; or, if
+            nothing is called so, a pattern of its URL's file name with ``*``, ``?`` or ``[…]``.
+            Case does not matter.
         client: Sends the requests.
         policy: How patiently.
 
@@ -126,6 +129,7 @@ def _chosen(package: _Json, wanted: str, where: str) -> _Json:
         found for found in resources if _is_called(wanted, _text(found, "id"), *_names(found))
     ]
     matches = matches or [found for found in resources if _is_called(wanted, _file_name(found))]
+    matches = matches or [found for found in resources if _fits(wanted, _file_name(found))]
     if len(matches) == 1:
         return matches[0]
     if matches:
@@ -141,6 +145,12 @@ def _chosen(package: _Json, wanted: str, where: str) -> _Json:
 
 def _is_called(wanted: str, *names: str) -> bool:
     return bool(wanted.strip()) and any(_key(wanted) == _key(name) for name in names)
+
+
+def _fits(pattern: str, file_name: str) -> bool:
+    """Whether the pattern, if it is one, describes the file name, if there is one."""
+    is_pattern = any(sign in pattern for sign in "*?[")
+    return is_pattern and bool(file_name) and fnmatchcase(_key(file_name), _key(pattern))
 
 
 def _listing(resources: Sequence[_Json], wanted: str) -> str:

@@ -174,10 +174,10 @@ def gathered(
     found = []
     for group in alike.values():
         frame = scan([manifest.staged_file for manifest in group])
+        columns = columns_of(source, staged_names(frame), group[-1].file)
         if source.combine == "upsert":
             order = pl.col(BATCH_ID).replace_strict(places, return_dtype=pl.Int64)
             frame = frame.with_columns((order * 2**32 + pl.col(SOURCE_ROW)).alias(_PLACE))
-        columns = columns_of(source, staged_names(frame), group[-1].file)
         found.append(Delivered(frame, tuple(columns)))
     return found
 

@@ -10,8 +10,10 @@ from __future__ import annotations
 
 import errno
 import json
+import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -38,8 +40,22 @@ from jobforge_dagster.medallion.storage.fetched import last_fetch
 from jobforge_dagster.medallion.storage.landing import Landed, Seen, landed, stamp_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 
-Progress = Callable[[pl.LazyFrame, str], pl.LazyFrame]
-"""Looks on while the records of a file are read; gives them back as they are."""
+Progress = Callable[[str, int, int], None]
+"""Told of a file, the records read so far, and all of them (0 if that is not known)."""
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+_progress: ContextVar[Progress | None] = ContextVar("progress", default=None)
+
+
+@contextmanager
+def looking_on(progress: Progress | None) -> Iterator[None]:
+    """Have ``progress`` told of what is staged meanwhile."""
+    token = _progress.set(progress)
+    try:
+        yield
+    finally:
+        _progress.reset(token)
 
 
 @dataclass(frozen=True)
@@ -78,21 +94,13 @@ class Staging:
 
 @dataclass(frozen=True)
 class Ticket:
-    """Who stages and when; how to look on."""
+    """Who stages, and when."""
 
     run_id: str
     at: datetime
-    progress: Progress | None = None
 
 
-def stage(
-    root: DataRoot,
-    source: Source,
-    *,
-    run_id: str,
-    at: datetime,
-    progress: Progress | None = None,
-) -> Staging | None:
+def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Staging | None:
     """Stage what the landing folder holds of a source, but for contents that were staged before.
 
     Args:
@@ -100,7 +108,6 @@ def stage(
         source: the source.
         run_id: the run, for quarantine.
         at: when the files are received, UTC.
-        progress: looks on.
 
     Returns:
         The deliveries in force; ``None`` if the source never delivered anything.
@@ -117,7 +124,7 @@ def stage(
         with _noting(failures):
             found[each] = seen.sha256(each)
     new: list[Manifest] = []
-    ticket = Ticket(run_id, at, progress)
+    ticket = Ticket(run_id, at)
     for each, arrival in deliveries.news(root, source, found, at):
         with _noting(failures):
             manifest = deliveries.find(root, arrival.batch_id)
@@ -170,12 +177,15 @@ def _stage(
             return _written(root, source, landed, sha256, batch_id, reading, ticket)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise DeliveryError(f"{landed.file} went away while it was read.") from error
-    except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+    except (OSError, pl.exceptions.PolarsError) as error:
+        # Polars tells of the system's errors in words alone.
+        if not any(f"{os.strerror(each)} (os error" in str(error) for each in _NO_ROOM) and (
+            getattr(error, "errno", None) not in _NO_ROOM
+        ):
             raise
         raise DeliveryError(
-            f"{landed.file}: there is no room to stage it ({error.strerror}). Nothing of it was "
-            f"kept; free some space and run again."
+            f"{landed.file}: there is no room to stage it ({error}). Nothing of it was kept; free "
+            f"some space and run again."
         ) from error
 
 
@@ -190,10 +200,7 @@ def _written(
 ) -> Manifest:
     at, run_id = ticket.at, ticket.run_id
     staged = deliveries.staged_path(root, source, landed.file, batch_id, run_id, at)
-    records = reading.records
-    if ticket.progress:
-        records = ticket.progress(records, landed.file)
-    frame = records.select(
+    frame = _watched(reading, landed.file).select(
         exactly(*reading.names),
         pl.lit(landed.file).alias(SOURCE_FILE),
         pl.lit(at).cast(PROVENANCE[INGESTED_AT]).alias(INGESTED_AT),
@@ -253,6 +260,22 @@ def _written(
     if committed.staged_file != manifest.staged_file:
         staged.unlink()  # another process staged the same content meanwhile
     return committed
+
+
+def _watched(reading: Reading, file: str) -> pl.LazyFrame:
+    """The records of a file, told of as they pass if anyone looks on."""
+    progress = _progress.get()
+    if progress is None:
+        return reading.records
+    total, done = reading.total, 0
+
+    def told(batch: pl.DataFrame) -> pl.DataFrame:
+        nonlocal done
+        done += batch.height
+        progress(file, done, total)
+        return batch
+
+    return reading.records.map_batches(told, streamable=True)
 
 
 def _summary(source: Source, reading: Reading, run_id: str, at: datetime) -> dict[str, Any]:

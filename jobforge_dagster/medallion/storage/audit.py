@@ -11,7 +11,7 @@ import hashlib
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,7 @@ from jobforge_dagster.medallion.storage.ordering import in_order
 from jobforge_dagster.medallion.storage.publications import (
     Conservation,
     Publication,
+    Writer,
 )
 from jobforge_dagster.medallion.storage.quality_facts import measured, schema_version
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -111,6 +112,7 @@ class Audited:
         previous: the publication that it replaces.
         facts: what the file says of itself.
         written: the files to put in place; ``None`` where the table stands unchanged.
+        set_back_by: the run that makes a former publication stand again, if it is that.
     """
 
     promotion: Promotion
@@ -118,6 +120,7 @@ class Audited:
     previous: Publication | None
     facts: parquet.FileFacts
     written: Written | None
+    set_back_by: Writer | None = None
 
     @property
     def unchanged(self) -> bool:
@@ -157,20 +160,38 @@ class Audited:
 
 
 @contextmanager
-def audit(root: DataRoot, promotion: Promotion, *, run_id: str, at: datetime) -> Iterator[Audited]:
+def audit(
+    root: DataRoot,
+    promotion: Promotion,
+    *,
+    run_id: str,
+    at: datetime,
+    former: Publication | None = None,
+) -> Iterator[Audited]:
     """Make a table beside the one in place and judge it, unless the one in place is the same.
 
     What was written and not put in place is gone at the end.
 
+    Args:
+        root: the data root.
+        promotion: the table.
+        run_id: the run.
+        at: now, UTC.
+        former: a publication of the same fingerprint, which is to be made again to the byte.
+
     Raises:
-        ContractError: the table broke its layer's contract.
+        ContractError: the table broke its layer's contract, or is not what was recorded.
     """
     path = root.table(promotion.key)
     standing = publications.standing(root, promotion.key)
-    if standing and standing[0]["fingerprint"] == promotion.fingerprint:
-        yield Audited(promotion, standing[1], standing[1], parquet.facts_of(path), None)
-        return
     previous = standing[1] if standing else None
+    same = previous is not None and previous.fingerprint == promotion.fingerprint
+    if previous is not None and same and (former is None or former.run_id == previous.run_id):
+        yield Audited(promotion, previous, previous, parquet.facts_of(path), None)
+        return
+    by = Writer(run_id, at)
+    if former is not None:
+        run_id, at = former.run_id, former.written_at
     story = {
         "table": promotion.key,
         "fingerprint": promotion.fingerprint,
@@ -180,7 +201,7 @@ def audit(root: DataRoot, promotion: Promotion, *, run_id: str, at: datetime) ->
         "batches": sorted({batch for each in promotion.inputs.values() for batch in each.batches}),
         "run_id": run_id,
         "written_at": at.isoformat(),
-        "previous_run": previous.run_id if previous else None,
+        "previous_run": former.previous_run if former else (previous.run_id if previous else None),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     token = uuid4().hex
@@ -189,10 +210,22 @@ def audit(root: DataRoot, promotion: Promotion, *, run_id: str, at: datetime) ->
         for what in ("table", "noted", "own", "ranges", *_REFUSALS)
     }
     try:
-        yield _made(root, promotion, story, files, previous, at)
+        audited = _made(root, promotion, story, files, previous, at)
+        yield audited if former is None else _as_recorded(audited, former, by)
     finally:
         for file in files.values():
             shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+
+
+def _as_recorded(audited: Audited, former: Publication, by: Writer) -> Audited:
+    if audited.publication.sha256 != former.sha256:
+        raise ContractError(
+            f"{former.table}: it was made again from the same inputs by the same code, but it is "
+            f"not what was published on {former.written_at:%Y-%m-%d %H:%M} (sha256 "
+            f"{former.sha256[:12]}, now {audited.publication.sha256[:12]}). A staged file was "
+            f"altered, or its function depends on something else."
+        )
+    return replace(audited, publication=former, set_back_by=by)
 
 
 def _made(

@@ -7,7 +7,6 @@ remembered of that is a cache, which may be deleted at any time.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import re
@@ -22,6 +21,7 @@ from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import DeliveryError
 from jobforge_dagster.medallion.provenance import SEPARATOR
 from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.parquet import sha256_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _CHUNK = 1 << 20
@@ -68,15 +68,37 @@ def landed(root: DataRoot, source: Source) -> list[Landed]:
     return matching(source, walk(root, _literal_folder(source.files)))
 
 
+def claims(source: Source, file: str) -> bool:
+    """Whether a source claims a file, by its path below the landing folder."""
+    return _pattern(source.files).fullmatch(file) is not None
+
+
+def place_for(source: Source, name: str) -> str:
+    """Where a file of some name goes, below the landing folder: under that name, if it is claimed.
+
+    Raises:
+        DeliveryError: the source claims no such file.
+    """
+    folder = source.files.rpartition("/")[0]
+    plain = source.files.replace("*", "").replace("?", "")
+    for file in (f"{folder}/{name}" if folder else name, plain):
+        if claims(source, file):
+            return file
+    raise DeliveryError(
+        f"{source.name} does not claim a file called {name!r}: its files={source.files!r}. Widen "
+        f"the glob."
+    )
+
+
 def matching(source: Source, files: Sequence[Landed]) -> list[Landed]:
     """Those of some files, in the order of paths, that a source claims."""
-    claims, folder = _pattern(source.files), _literal_folder(source.files)
+    folder = _literal_folder(source.files)
     found = [each for each in map(partial(_at, files), _above(folder)) if each and each.hides]
     first = bisect_left(files, folder, key=lambda each: each.file)
     for each in files[first:]:
         if not each.file.startswith(folder):
             break
-        if claims.fullmatch(each.file):
+        if claims(source, each.file):
             found.append(each)
     return found
 
@@ -193,7 +215,7 @@ class Seen:
     """The hashes of the files of a source that were read before."""
 
     def __init__(self, root: DataRoot, source: Source) -> None:
-        self._path = root.staged / source.name / "_seen.json"
+        self._path = root.cache / "seen" / f"{source.name}.json"
         try:
             self._known: dict[str, list[int | str]] = json.loads(self._path.read_bytes())
         except (OSError, ValueError):
@@ -223,7 +245,7 @@ class Seen:
             return found
         began = time.time()
         try:
-            digest = _sha256(landed.path)
+            digest = sha256_of(landed.path)
         except OSError as error:
             raise DeliveryError(
                 f"{landed.shown} cannot be read: {error.strerror or error}."
@@ -253,8 +275,3 @@ def stamp_of(path: Path) -> Stamp | None:
     except OSError:
         return None
     return status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

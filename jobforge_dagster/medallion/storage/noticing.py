@@ -8,7 +8,7 @@ in force, a table whose input was made again. So nothing is missed because of a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -69,10 +69,15 @@ def look(root: DataRoot, declared: Declarations, growing: Growing, at: datetime)
     return Look(tuple(due), still, sum(each.stamp is not None for each in files))
 
 
-def follow(declared: Declarations, root: DataRoot, due: Iterable[str]) -> list[str]:
+def follow(declared: Declarations, due: Iterable[str], stands: Callable[[str], bool]) -> list[str]:
     """The keys to make: what is due, and what depends on it and can be made.
 
     A table whose other inputs were never made is left for when they are.
+
+    Args:
+        declared: sources and tables.
+        due: keys to begin with.
+        stands: whether the table of a key was made before.
     """
     chosen = dict.fromkeys(due)
     for source in declared.sources:
@@ -84,7 +89,7 @@ def follow(declared: Declarations, root: DataRoot, due: Iterable[str]) -> list[s
         for table in waiting:
             known = [upstream.key for upstream in table.upstream]
             touched = table.key in chosen or any(key in chosen for key in known)
-            can = all(key in chosen or root.table(key).exists() for key in known)
+            can = all(key in chosen or stands(key) for key in known)
             if touched and can:
                 chosen[table.key] = None
             else:

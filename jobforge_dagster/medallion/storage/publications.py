@@ -10,15 +10,26 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from jobforge_dagster.medallion.storage import parquet
-from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.atomic import append_line, replacing
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 Change = Literal["first", "breaking", "additive", "none"]
+
+
+_SET_BACK = "_set_back.jsonl"
+"""Beside the records of a table: when a former publication was made to stand again."""
+
+
+class Writer(NamedTuple):
+    """The run that changes a table, and when."""
+
+    run_id: str
+    at: datetime
 
 
 class Example(BaseModel):
@@ -158,13 +169,57 @@ class Publication(BaseModel):
 def write(root: DataRoot, publication: Publication, previous: Publication | None) -> None:
     """Write a record; it becomes true when the table that names its run is in place.
 
-    What stands after ``previous`` is of runs that never came to publish, and goes.
+    What stands after ``previous``, and was never true, is of runs that did not come to publish,
+    and goes.
     """
     path = _path(root, publication)
     if previous is not None:
+        last = max([_path(root, previous).name, *_set_back(path.parent)])
         for undone in path.parent.glob("*.json"):
-            if undone.name > _path(root, previous).name:
+            if undone.name > last:
                 undone.unlink()
+    _write(path, publication)
+
+
+def set_back(
+    root: DataRoot, publication: Publication, instead_of: Publication | None, by: Writer
+) -> None:
+    """Let a former publication stand again; the records of those after it stay.
+
+    Args:
+        root: the data root.
+        publication: the former one.
+        instead_of: the one that stood until now.
+        by: the run that does so, and when.
+    """
+    path = _path(root, publication)
+    if not path.exists():
+        _write(path, publication)
+    if instead_of is not None:
+        told = {
+            "at": by.at.isoformat(),
+            "run_id": by.run_id,
+            "publication": path.name,
+            "instead_of": _path(root, instead_of).name,
+        }
+        append_line(path.parent / _SET_BACK, json.dumps(told, sort_keys=True))
+
+
+def recorded(root: DataRoot, key: str, fingerprint: str, moment: datetime) -> Publication | None:
+    """The publication of a table with a fingerprint that stood at a moment, or came next."""
+    found = [each for each in _all(root, key).values() if each.fingerprint == fingerprint]
+    before = [each for each in found if each.written_at <= moment]
+    return before[-1] if before else next(iter(found), None)
+
+
+def _set_back(folder: Path) -> list[str]:
+    """The names of publications that were once set aside for a former one."""
+    path = folder / _SET_BACK
+    lines = path.read_text("utf-8").splitlines() if path.exists() else []
+    return [json.loads(line)["instead_of"] for line in lines if line.endswith("}")]
+
+
+def _write(path: Path, publication: Publication) -> None:
     document = json.dumps(publication.model_dump(mode="json"), indent=2, ensure_ascii=False)
     with replacing(path) as temporary:
         temporary.write_text(f"{document}\n", "utf-8")
@@ -190,6 +245,17 @@ def standing(root: DataRoot, key: str) -> tuple[dict[str, Any], Publication] | N
 def history(root: DataRoot, key: str) -> list[Publication]:
     """Every publication of a table, oldest first; those that a crash undid are left out."""
     last = standing(root, key)
+    found = _all(root, key)
+    chain: list[Publication] = []
+    run = last[1].run_id if last else None
+    while run in found:
+        chain.append(found.pop(run))
+        run = chain[-1].previous_run
+    return chain[::-1]
+
+
+def _all(root: DataRoot, key: str) -> dict[str, Publication]:
+    """Every record of a table by its run, oldest first; those that cannot be read are left out."""
     found: dict[str, Publication] = {}
     for path in sorted(root.publications(key).glob("*.json")):
         try:
@@ -197,9 +263,4 @@ def history(root: DataRoot, key: str) -> list[Publication]:
         except ValidationError:
             continue
         found[publication.run_id] = publication
-    chain: list[Publication] = []
-    run = last[1].run_id if last else None
-    while run in found:
-        chain.append(found.pop(run))
-        run = chain[-1].previous_run
-    return chain[::-1]
+    return found

@@ -16,7 +16,7 @@ from jobforge_dagster.medallion.storage import parquet, publications, quarantine
 from jobforge_dagster.medallion.storage.atomic import append_line, sync
 from jobforge_dagster.medallion.storage.audit import Audited, Input
 from jobforge_dagster.medallion.storage.deliveries import Manifest
-from jobforge_dagster.medallion.storage.publications import Publication
+from jobforge_dagster.medallion.storage.publications import Publication, Writer
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
@@ -37,13 +37,20 @@ def publish(root: DataRoot, audited: Audited) -> None:
                 at=publication.written_at,
                 before=before if before and before.exists() else None,
             )
-        publications.write(root, publication, audited.previous)
+        if audited.set_back_by is None:
+            publications.write(root, publication, audited.previous)
+        else:
+            publications.set_back(root, publication, audited.previous, audited.set_back_by)
         path = root.table(publication.table)
         sync(written.table)
         written.table.replace(path)
         sync(path.parent)
         log(root, publication.run_id, publication.written_at, "published", publication)
-    quarantine.settle(root, publication)
+    replaced, by = publication.previous_run, Writer(publication.run_id, publication.written_at)
+    if audited.set_back_by is not None:
+        replaced = audited.previous.run_id if audited.previous else None
+        by = audited.set_back_by
+    quarantine.settle(root, publication, replaced, by)
 
 
 def log(root: DataRoot, run_id: str, at: datetime, outcome: str, publication: Publication) -> None:

@@ -32,7 +32,7 @@ from jobforge_dagster.medallion.readers import Malformed
 from jobforge_dagster.medallion.storage import deliveries, parquet, publications
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.deliveries import Manifest
-from jobforge_dagster.medallion.storage.publications import Publication
+from jobforge_dagster.medallion.storage.publications import Publication, Writer
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _AT_ONCE = 1_000_000
@@ -167,8 +167,14 @@ def standing_file(root: DataRoot, publication: Publication) -> Path | None:
     return root.path / file if file else None
 
 
-def settle(root: DataRoot, publication: Publication) -> None:
+def settle(root: DataRoot, publication: Publication, replaced: str | None, by: Writer) -> None:
     """Resolve what a table refused until now and refuses no more; a second time changes nothing.
+
+    Args:
+        root: the data root.
+        publication: what stands now.
+        replaced: the run that published what stood before it.
+        by: who resolves, and when.
 
     A record whose delivery left is superseded, one that a waiver lets in is waived, any other is
     replayed: its row passes now.
@@ -204,8 +210,8 @@ def settle(root: DataRoot, publication: Publication) -> None:
         if file == standing:
             continue
         run = parquet.footer_of(file).get("run_id")
-        if publication.previous_run is None or run == publication.previous_run:
-            _resolve(root, publication, file, standing, state, why)
+        if replaced is None or run == replaced:
+            _resolve(root, publication, file, standing, by, state, why)
         file.unlink()  # of a run that never came to publish, or resolved just now
 
 
@@ -291,6 +297,7 @@ def _resolve(
     publication: Publication,
     file: Path,
     standing: Path | None,
+    by: Writer,
     state: pl.Expr,
     why: pl.Expr,
 ) -> None:
@@ -303,12 +310,12 @@ def _resolve(
         state=pl.col("__state"),
         history=pl.concat_list(
             "history",
-            _event(pl.col("__state"), publication.written_at, publication.run_id, pl.col("__why")),
+            _event(pl.col("__state"), by.at, by.run_id, pl.col("__why")),
         ),
     )
     layer, table = publication.table.split("/")[0], publication.table.split("/")[-1]
-    path = root.resolved(layer, table, publication.run_id, publication.written_at)
-    _add(path, left.select(*RECORD), publication.table, publication.run_id)
+    path = root.resolved(layer, table, by.run_id, by.at)
+    _add(path, left.select(*RECORD), publication.table, by.run_id)
 
 
 def _add(path: Path, records: pl.LazyFrame, key: str, run_id: str) -> None:

@@ -38,6 +38,11 @@ class DataRoot:
         return self.staged / "_manifests"
 
     @property
+    def cache(self) -> Path:
+        """What can be found out again, and may be deleted at any time."""
+        return self.path / ".cache"
+
+    @property
     def waivers(self) -> Path:
         """The file of waivers."""
         return self.path / "waivers.yaml"

@@ -1,4 +1,4 @@
-"""``jobforge``: what people ask of the platform beside running it, which Dagster does."""
+"""``jobforge quarantine``: what was thrown away, why, and how it comes back."""
 
 from __future__ import annotations
 
@@ -6,15 +6,12 @@ import json
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from functools import wraps
 from typing import Any
 
 import click
 import polars as pl
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table as Grid
 
+from jobforge_dagster.cli.common import command, print_grid, print_json
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage import quarantine as records
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -23,27 +20,9 @@ STATES = ["open", "replayed", "waived", "superseded", "all"]
 _JSON_COLUMNS = ("original", "row", "survivor")
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
-def main() -> None:
-    """Ask JobForge what it threw away, and bring it back."""
-
-
-@main.group()
+@click.group()
 def quarantine() -> None:
     """Rows that tables refused: list, show, replay and waive them."""
-
-
-def _command(function: Callable[..., None]) -> Callable[..., None]:
-    """A command whose errors are words for people."""
-
-    @wraps(function)
-    def command(**options: Any) -> None:
-        try:
-            function(**options)
-        except JobForgeError as error:
-            raise click.ClickException(str(error)) from None
-
-    return quarantine.command()(command)
 
 
 def _filters(function: Callable[..., None]) -> Callable[..., None]:
@@ -66,7 +45,7 @@ def _filters(function: Callable[..., None]) -> Callable[..., None]:
     return function
 
 
-@_command
+@command(quarantine)
 @_filters
 def list(as_json: bool, **wanted: str | None) -> None:  # noqa: A001
     """Count refused rows by table, rule and run."""
@@ -84,12 +63,12 @@ def list(as_json: bool, **wanted: str | None) -> None:  # noqa: A001
         .collect()
     )
     if as_json:
-        _print_json(rows.to_dicts())
+        print_json(rows.to_dicts())
         return
-    _print_grid(rows)
+    print_grid(rows, nothing="No row is refused.")
 
 
-@_command
+@command(quarantine)
 @click.argument("record", required=False)
 @click.option("--limit", default=20, show_default=True, help="How many records at most.")
 @_filters
@@ -105,7 +84,7 @@ def show(record: str | None, limit: int, as_json: bool, **wanted: str | None) ->
     if record and not rows:
         raise JobForgeError(f"No record's id starts with {record}. See: jobforge quarantine list")
     if as_json:
-        _print_json(rows)
+        print_json(rows)
         return
     for row in rows:
         _print_record(row)
@@ -116,7 +95,7 @@ def show(record: str | None, limit: int, as_json: bool, **wanted: str | None) ->
         click.echo("No row is refused.")
 
 
-@_command
+@command(quarantine)
 @click.option("--table", "tables", multiple=True, help="Key of a table; all, if none is named.")
 @click.option("--json", "as_json", is_flag=True, help="For programs.")
 def replay(tables: tuple[str, ...], as_json: bool) -> None:
@@ -128,17 +107,17 @@ def replay(tables: tuple[str, ...], as_json: bool) -> None:
 
     outcome = run(DataRoot.from_environment(), tables)
     if as_json:
-        _print_json(asdict(outcome))
+        print_json(asdict(outcome))
     else:
         rows = pl.DataFrame([asdict(table) for table in outcome.tables])
-        _print_grid(rows)
+        print_grid(rows, nothing="No row is refused.")
         for table, reason in outcome.failures.items():
             click.echo(f"{table} failed: {reason}", err=True)
     if outcome.failures:
         raise click.exceptions.Exit(1)
 
 
-@_command
+@command(quarantine)
 @click.argument("record")
 @click.option("--rule", required=True, help="The rule that the row may break.")
 @click.option("--by", required=True, help="Who answers for it.")
@@ -196,29 +175,6 @@ def _parsed(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, **read}
 
 
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_text))
-
-
-def _text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
-
-
-def _print_grid(rows: pl.DataFrame) -> None:
-    if rows.is_empty():
-        click.echo("No row is refused.")
-        return
-    grid = Grid(*rows.columns, box=SIMPLE, pad_edge=False)
-    for row in rows.iter_rows():
-        grid.add_row(
-            *(f"{cell:%Y-%m-%d %H:%M}" if isinstance(cell, datetime) else str(cell) for cell in row)
-        )
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=200)  # what is cut to a narrow pipe cannot be searched
-    console.print(grid)
-
-
 def _print_record(row: dict[str, Any]) -> None:
     where = f"{row['source_file']}, record {row['source_row']}"
     click.echo(f"{row['record_id']}  {row['table']}  {row['fate']}, {row['state']}  ({where})")
@@ -233,7 +189,3 @@ def _print_record(row: dict[str, Any]) -> None:
 
 def _today() -> Any:
     return datetime.now(UTC).date()
-
-
-if __name__ == "__main__":
-    main()

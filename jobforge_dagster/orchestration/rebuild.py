@@ -1,0 +1,155 @@
+"""Rebuild: the later layers as they stood at a moment, made again from what is staged.
+
+Staged deliveries are never altered, so what stood at a moment follows from those that had arrived.
+Run and time of each table are taken from the record of its publication then: with the same code the
+same bytes come out, which is checked.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+import dagster as dg
+
+from jobforge_dagster.medallion.declare import Source
+from jobforge_dagster.medallion.discovery import discover, packages_from_environment
+from jobforge_dagster.medallion.errors import JobForgeError
+from jobforge_dagster.medallion.storage import deliveries
+from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.noticing import follow
+from jobforge_dagster.medallion.storage.publications import standing
+from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.assets import AsOf
+from jobforge_dagster.orchestration.build import build_definitions
+from jobforge_dagster.orchestration.replay import instance_of_the_command_line, reasons
+
+
+@dataclass(frozen=True)
+class Rebuilt:
+    """The outcome of a rebuild.
+
+    Attributes:
+        moment: UTC.
+        as_recorded: keys of tables that are what was published then, to the byte.
+        anew: keys of tables that no publication of then tells of: the code is another.
+        absent: names of the sources that had delivered nothing yet.
+        failures: reasons by key.
+    """
+
+    moment: datetime
+    as_recorded: tuple[str, ...]
+    anew: tuple[str, ...]
+    absent: tuple[str, ...]
+    failures: dict[str, str]
+
+
+def rebuild(
+    root: DataRoot,
+    as_of: str,
+    into: Path | None,
+    *,
+    packages: Sequence[str] | None = None,
+    instance: dg.DagsterInstance | None = None,
+) -> Rebuilt:
+    """Make bronze, silver and gold again as they stood.
+
+    Args:
+        root: the data root.
+        as_of: a time (ISO 8601; UTC, where it names no zone) or a batch id, or its start.
+        into: an empty folder for another data root; ``None`` to do it in place.
+        packages: where the domains are.
+        instance: where a run in place is recorded.
+
+    Raises:
+        JobForgeError: ``as_of`` tells no moment, nothing had arrived, or the folder is not empty.
+    """
+    packages = packages or packages_from_environment()
+    declared = discover(packages)
+    moment = _moment(root, declared.sources, as_of)
+    there = [each for each in declared.sources if deliveries.in_force(root, each, moment)]
+    if not there:
+        raise JobForgeError(f"Nothing had arrived by {moment:%Y-%m-%d %H:%M:%S} UTC.")
+    target = root
+    if into is not None:
+        target = DataRoot(into)
+        _take_along(root, target, there, moment)
+        instance = dg.DagsterInstance.ephemeral()  # the history tells of the data root alone
+    defs = build_definitions(packages, target, AsOf(moment, root))
+    keys = follow(declared, [source.key for source in there], lambda _: False)
+    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
+        instance=instance or instance_of_the_command_line(),
+        raise_on_error=False,
+    )
+    failures = reasons(result)
+    made = [key for key in keys if key not in failures and target.table(key).exists()]
+    then = {key for key in made if _is_of_then(target, key, result.run_id)}
+    return Rebuilt(
+        moment=moment,
+        as_recorded=tuple(key for key in made if key in then),
+        anew=tuple(key for key in made if key not in then),
+        absent=tuple(each.name for each in declared.sources if each not in there),
+        failures=failures,
+    )
+
+
+def _is_of_then(root: DataRoot, key: str, run_id: str) -> bool:
+    found = standing(root, key)
+    return found is not None and found[1].run_id != run_id
+
+
+def _moment(root: DataRoot, sources: Sequence[Source], as_of: str) -> datetime:
+    """The moment that a time or a batch stands for: of a batch, that of its first arrival."""
+    try:
+        moment = datetime.fromisoformat(as_of)
+    except ValueError:
+        pass
+    else:
+        return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+    first: dict[str, datetime] = {}
+    for source in sources:
+        for arrival in deliveries.arrivals(root, source):
+            if arrival.batch_id.startswith(as_of):
+                first.setdefault(arrival.batch_id, arrival.received_at)
+    if len(first) == 1:
+        return next(iter(first.values()))
+    raise JobForgeError(
+        f"{as_of!r} is no time (such as 2026-03-01T12:00) and "
+        + ("stands for several batches." if first else "no batch. See: jobforge sources")
+    )
+
+
+def _take_along(
+    root: DataRoot, target: DataRoot, sources: Sequence[Source], until: datetime
+) -> None:
+    """Lay the deliveries of then into another root: the same files, where that is possible."""
+    if target.path.exists() and any(target.path.iterdir()):
+        raise JobForgeError(f"{target.path} is not empty. Name a folder that is, or a new one.")
+    for source in sources:
+        for arrival in deliveries.arrivals(root, source):
+            if arrival.received_at > until:
+                continue
+            manifest = deliveries.find(root, arrival.batch_id)
+            if manifest is None:
+                continue
+            staged = target.path / manifest.staged_file
+            if not staged.exists():
+                _link(root.path / manifest.staged_file, staged)
+                deliveries.commit(target, manifest)
+            deliveries.note(target, source, arrival)
+    if root.waivers.exists():
+        _link(root.waivers, target.waivers)
+
+
+def _link(file: Path, to: Path) -> None:
+    to.parent.mkdir(parents=True, exist_ok=True)
+    with replacing(to) as temporary:
+        try:
+            os.link(file, temporary)
+        except OSError:  # another disk
+            shutil.copyfile(file, temporary)
