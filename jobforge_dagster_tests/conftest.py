@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import itertools
 import json
@@ -16,8 +17,10 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
+from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
 
+from jobforge_dagster.cli import main
 from jobforge_dagster.medallion.storage.publications import Publication, history
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.build import build_definitions
@@ -106,6 +109,16 @@ class Lake:
         for check in result.get_asset_check_evaluations():
             checks.setdefault(check.asset_key.to_user_string(), {})[check.check_name] = check
         return Run(result.success, metadata, failures, skipped, checks)
+
+    def command(self, *arguments: str) -> Result:
+        """Run ``jobforge`` with some arguments, in a folder that is no clone of the project."""
+        environment = {
+            "JOBFORGE_DATA_ROOT": str(self.path.resolve()),
+            "JOBFORGE_DOMAINS": ",".join(self.packages),
+            "DAGSTER_HOME": None,
+        }
+        with contextlib.chdir(self.path.parent):
+            return CliRunner().invoke(main, arguments, env=environment)
 
     def table(self, key: str) -> pl.DataFrame:
         """A bronze, silver or gold table."""

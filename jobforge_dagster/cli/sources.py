@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -51,9 +51,9 @@ def suggest(file: Path, sheet: str | None, header_row: int, records: str | None)
 def _list(as_json: bool) -> None:
     root, now = DataRoot.from_environment(), datetime.now(UTC)
     declared = discover(packages_from_environment())
-    found = look(root, declared, {}, now)
+    found = look(root, declared, now)
     due = {each.key: each for each in found.due}
-    rows = [_row(root, source, due, found.growing, now) for source in declared.sources]
+    rows = [_row(root, source, due, now) for source in declared.sources]
     if as_json:
         print_json(rows)
         return
@@ -66,9 +66,7 @@ def _list(as_json: bool) -> None:
     )
 
 
-def _row(
-    root: DataRoot, source: Source, due: dict[str, Due], growing: Any, now: datetime
-) -> dict[str, Any]:
+def _row(root: DataRoot, source: Source, due: dict[str, Due], now: datetime) -> dict[str, Any]:
     lying = landed(root, source)
     standing = deliveries.standing(root, source)
     last = standing[-1] if standing else None
@@ -88,19 +86,15 @@ def _row(
         "age_days": round(age.total_seconds() / 86400, 1) if age else None,
         "fresh": None if not age or not source.cadence else age <= source.cadence,
         "combine": source.combine,
-        "state": _state(source, [each.file for each in lying], last, waiting, growing, age),
+        "state": _state(source, bool(lying), waiting, age),
     }
 
 
-def _state(
-    source: Source, files: list[str], last: object, due: Due | None, growing: Any, age: Any
-) -> str:
+def _state(source: Source, lies: bool, due: Due | None, age: timedelta | None) -> str:
     if due:
         return f"due: {due.why}"
-    if any(file in growing for file in files):
-        return "a file is still growing"
-    if last is None:
+    if age is None:
         return f"missing: source/{source.files}"
     if source.cadence and age > source.cadence:
         return f"stale: a delivery is expected every {source.cadence.days} days"
-    return "left the landing folder; stands as delivered" if not files else "as delivered"
+    return "as delivered" if lies else "left the landing folder; stands as delivered"

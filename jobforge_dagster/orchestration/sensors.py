@@ -53,7 +53,7 @@ def deliveries_sensor(
         description="Notices new and changed files, and asks for the tables that depend on them.",
     )
     def deliveries(context: dg.SensorEvaluationContext) -> dg.SensorResult:
-        found = look(root, declared, _growing(context.cursor), now())
+        found = look(root, declared, now(), _growing(context.cursor))
         cursor = json.dumps(found.growing, sort_keys=True)
         under_way = _under_way(context.instance)
         if under_way and found.due:

@@ -49,14 +49,16 @@ class Look:
     files: int
 
 
-def look(root: DataRoot, declared: Declarations, growing: Growing, at: datetime) -> Look:
+def look(
+    root: DataRoot, declared: Declarations, at: datetime, growing: Growing | None = None
+) -> Look:
     """Compare the landing folder with what is staged, and what is staged with the tables.
 
     Args:
         root: the data root.
         declared: sources and tables.
-        growing: as the last look left it.
         at: now, UTC.
+        growing: as the last look left it; without it, every file is believed to be whole.
     """
     files = walk(root)
     still: dict[str, tuple[int, int, float]] = {}
@@ -105,7 +107,7 @@ def _delivered(
     root: DataRoot,
     source: Source,
     files: list[Landed],
-    growing: Growing,
+    growing: Growing | None,
     still: dict[str, tuple[int, int, float]],
     now: float,
 ) -> list[Due]:
@@ -113,7 +115,8 @@ def _delivered(
     seen, there, found = Seen(root, source), matching(source, files), {}
     troubles: list[str] = []
     for each in there:
-        if each.stamp and not seen.known(each) and not _is_still(each, source, growing, still, now):
+        waits = growing is not None and not seen.known(each)
+        if waits and not _is_still(each, source, growing or {}, still, now):
             continue
         try:
             found[each] = seen.sha256(each)
