@@ -190,6 +190,37 @@ def test_a_declaration_that_is_mended_replaces_what_was_staged_otherwise(domains
     assert [row[1] for row in orders(lake)] == ["Zoé", "Bob", "Bob", "Cy"]
 
 
+def test_a_mended_declaration_reads_a_snapshot_and_its_forerunner_again(domains: Domains) -> None:
+    lake = domains(shop=SHOP)
+    for name, content in (("z", FIRST), ("a", SECOND)):
+        lake.drop(f"shop/orders-{name}.csv", content)
+        assert lake.run().success
+    before = orders(lake)
+    read = SHOP.replace("origin=ORIGIN)", 'origin=ORIGIN, format=Csv(encoding="cp1252"))')
+    domains(shop=f"from jobforge_dagster.medallion.formats import Csv\n{read}")
+
+    assert lake.run().success
+
+    assert orders(lake) == before
+    assert len(lake.manifests("orders")) == 4
+
+
+def test_what_is_read_otherwise_keeps_its_place_among_the_deliveries(domains: Domains) -> None:
+    lake = domains(shop=combined("upsert"))
+    for name, content in (("z", FIRST), ("a", SECOND)):
+        lake.drop(f"shop/orders-{name}.csv", content)
+        assert lake.run().success
+    before = orders(lake)
+    read = combined("upsert").replace(
+        "origin=ORIGIN,", 'origin=ORIGIN, format=Csv(encoding="cp1252"),'
+    )
+    domains(shop=f"from jobforge_dagster.medallion.formats import Csv\n{read}")
+
+    assert lake.run().success
+
+    assert orders(lake) == before
+
+
 def test_a_manifest_tells_all_that_is_known_of_a_delivery(shop: Lake) -> None:
     [manifest] = shop.manifests("orders")
 

@@ -47,7 +47,8 @@ def discover(packages: Iterable[str]) -> Declarations:
     """Import every module of ``packages`` and collect the domains that they hold.
 
     Raises:
-        DeclarationError: a declaration breaks a layer's contract, or two have one name.
+        DeclarationError: a declaration breaks a layer's contract, two have one name, or there is
+            no such package.
     """
     domains: dict[int, Domain] = {}
     for package in packages:
@@ -61,9 +62,16 @@ def discover(packages: Iterable[str]) -> Declarations:
 
 
 def _modules(package: str) -> Iterator[ModuleType]:
-    root = importlib.import_module(package)
+    try:
+        root = importlib.import_module(package)
+    except ModuleNotFoundError as error:
+        if error.name is None or not f"{package}.".startswith(f"{error.name}."):
+            raise
+        raise DeclarationError(
+            f"There is no package {package} to look for domains in. Is {VARIABLE} right?"
+        ) from None
     yield root
-    for info in pkgutil.walk_packages(root.__path__, prefix=f"{package}."):
+    for info in pkgutil.walk_packages(getattr(root, "__path__", ()), prefix=f"{package}."):
         yield importlib.import_module(info.name)
 
 

@@ -26,6 +26,7 @@ from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.layers.staged import expected, stage
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster.medallion.storage.audit import Input, Promotion, audit
+from jobforge_dagster.medallion.storage.compacted import files_of
 from jobforge_dagster.medallion.storage.publications import Publication, recorded
 from jobforge_dagster.medallion.storage.publish import deliveries_input, input_of, log, now
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -195,7 +196,7 @@ def _promote_source(
             f"dagster asset materialize --select 'key:\"{source.staged_key}\"'"
         )
     delivered = bronze.gathered(
-        source, manifests, lambda files: parquet.scan([root.path / file for file in files])
+        source, manifests, lambda alike: parquet.scan(files_of(root, source, alike))
     )
     promotion = Promotion(
         key=source.key,

@@ -71,7 +71,11 @@ def rebuild(
     packages = packages or packages_from_environment()
     declared = discover(packages)
     moment = _moment(root, declared.sources, as_of)
-    there = [each for each in declared.sources if deliveries.in_force(root, each, moment)]
+    there = [
+        each
+        for each in declared.sources
+        if deliveries.in_force(each, deliveries.arrivals(root, each), moment)
+    ]
     if not there:
         raise JobForgeError(f"Nothing had arrived by {moment:%Y-%m-%d %H:%M:%S} UTC.")
     target = root

@@ -157,14 +157,14 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
 def gathered(
     source: Source,
     manifests: Sequence[Manifest],
-    scan: Callable[[Sequence[str]], pl.LazyFrame],
+    scan: Callable[[Sequence[Manifest]], pl.LazyFrame],
 ) -> list[Delivered]:
     """The deliveries in force, those with the same columns as one frame.
 
     Args:
         source: the declaration.
         manifests: of the deliveries, oldest first.
-        scan: reads staged files, by their paths below the data root.
+        scan: reads deliveries that have the same columns.
     """
     alike: dict[tuple[object, ...], list[Manifest]] = {}
     for manifest in manifests:
@@ -173,7 +173,7 @@ def gathered(
     places = {manifest.batch_id: place for place, manifest in enumerate(manifests)}
     found = []
     for group in alike.values():
-        frame = scan([manifest.staged_file for manifest in group])
+        frame = scan(group)
         columns = columns_of(source, staged_names(frame), group[-1].file)
         if source.combine == "upsert":
             order = pl.col(BATCH_ID).replace_strict(places, return_dtype=pl.Int64)

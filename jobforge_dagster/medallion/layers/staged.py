@@ -115,7 +115,8 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
     Raises:
         DeliveryError: a file cannot be staged (the others are), or which one stands cannot be told.
     """
-    before = deliveries.standing(root, source)
+    log = deliveries.arrivals(root, source)
+    before = list(deliveries.in_force(source, log).values())[-1:]
     files = landed(root, source)
     seen = Seen(root, source)
     found: dict[Landed, str] = {}
@@ -125,7 +126,7 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
             found[each] = seen.sha256(each)
     new: list[Manifest] = []
     ticket = Ticket(run_id, at)
-    for each, arrival in deliveries.news(root, source, found, at):
+    for each, arrival in deliveries.news(source, log, found, at):
         with _noting(failures):
             manifest = deliveries.find(root, arrival.batch_id)
             if manifest is None:
@@ -147,7 +148,8 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
     quarantine.settle_deliveries(root, source.staged_key, standing, run_id=run_id, at=at)
     if not standing:
         return None
-    return Staging(tuple(standing), tuple(new), before[-1] if before else None, left=not files)
+    last = deliveries.find(root, before[0]) if before else None
+    return Staging(tuple(standing), tuple(new), last, left=not files)
 
 
 @contextmanager

@@ -370,6 +370,8 @@ def _refused(files: Mapping[str, Path]) -> pl.LazyFrame:
 
 def _expected(root: DataRoot, made: Made, story: Mapping[str, Any]) -> list[Correction]:
     """The corrections that were applied and whose files are among those that the table reads."""
+    if not made.corrections:
+        return []
     manifests = (deliveries.find(root, batch) for batch in story["batches"])
     files = [manifest.file for manifest in manifests if manifest]
     return [each for each in made.corrections if any(each.concerns(file) for file in files)]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
 from functools import cache
@@ -140,28 +140,45 @@ def arrivals(root: DataRoot, source: Source) -> list[Arrival]:
     return found
 
 
-def in_force(root: DataRoot, source: Source, until: datetime | None = None) -> list[str]:
-    """The batches that make the table, oldest first.
+def in_force(
+    source: Source, log: Iterable[Arrival], until: datetime | None = None
+) -> dict[str, str]:
+    """The batches that make the table, oldest first, by the sha256 of their contents.
 
     Args:
-        root: the data root.
         source: the source.
+        log: its arrivals.
         until: as things stood then; without it, as they stand.
     """
     found: dict[str, str] = {}
-    for arrival in arrivals(root, source):
-        if arrival.counts and (until is None or arrival.received_at <= until):
-            # What comes again is the newest again, and what is read otherwise takes its own place.
-            found.pop(arrival.sha256, None)
-            found[arrival.sha256] = arrival.batch_id
-    known = [batch for batch in found.values() if _manifest(root, batch).exists()]
-    return known[-1:] if source.combine == "snapshot" else known
+    for arrival in log:
+        if not arrival.counts or (until is not None and arrival.received_at > until):
+            continue
+        if found.get(arrival.sha256) == arrival.batch_id:
+            del found[arrival.sha256]  # what comes again is the newest again
+        found[arrival.sha256] = arrival.batch_id  # what is read otherwise keeps its place
+    if source.combine == "snapshot":
+        return dict(list(found.items())[-1:])
+    return found
 
 
 def standing(root: DataRoot, source: Source, until: datetime | None = None) -> list[Manifest]:
-    """The deliveries that make the table, oldest first; see :func:`in_force`."""
-    found = (find(root, batch) for batch in in_force(root, source, until))
-    return [manifest for manifest in found if manifest]
+    """The deliveries that make the table, oldest first; see :func:`in_force`.
+
+    Raises:
+        DeliveryError: the manifest of one is damaged or gone.
+    """
+    found = []
+    for batch in in_force(source, arrivals(root, source), until).values():
+        manifest = find(root, batch)
+        if manifest is None:
+            raise DeliveryError(
+                f"{source.staged_key}: batch {batch} arrived, but its manifest "
+                f"{root.relative(_manifest(root, batch))} is gone. Restore it: manifests are never "
+                f"deleted by a run."
+            )
+        found.append(manifest)
+    return found
 
 
 def commit(root: DataRoot, manifest: Manifest) -> Manifest:
@@ -177,41 +194,43 @@ def commit(root: DataRoot, manifest: Manifest) -> Manifest:
 
 
 def news(
-    root: DataRoot, source: Source, found: Mapping[Landed, str], at: datetime
+    source: Source, log: Sequence[Arrival], found: Mapping[Landed, str], at: datetime
 ) -> list[tuple[Landed, Arrival]]:
     """Which of the files that lie there are not in the arrival log as they are.
 
     Args:
-        root: the data root.
         source: the source.
+        log: its arrivals.
         found: the files with the sha256 of each.
         at: now, UTC.
 
     Raises:
         DeliveryError: several contents of a snapshot came at once.
     """
-    log = arrivals(root, source)
     last = {arrival.file: arrival for arrival in log}
     batches = {arrival.batch_id for arrival in log}
-    lying = {landed: batch_id_of(source, sha256) for landed, sha256 in found.items()}
-    now_stands = in_force(root, source)[-1:]
-    left = source.combine == "snapshot" and not set(now_stands) & set(lying.values())
+    contents = {arrival.sha256 for arrival in log}
+    force = in_force(source, log)
+    left = source.combine == "snapshot" and not force.keys() & {*found.values()}
     fresh: list[tuple[Landed, Arrival]] = []
-    for landed, batch in lying.items():
+    for landed, sha256 in found.items():
         before = last.get(landed.file)
+        batch = batch_id_of(source, sha256)
         modified = datetime.fromtimestamp(landed.modified_ns // 1000 / 1e6, UTC)
         if before and (before.batch_id, before.modified) == (batch, modified):
             continue
-        changed = before is not None and before.batch_id != batch
-        counts = batch not in batches or changed or (before is None and left)
+        new = sha256 not in contents or (before is None and left)
+        changed = before is not None and before.sha256 != sha256
+        read_otherwise = batch not in batches and sha256 in force
+        contents.add(sha256)
         batches.add(batch)
         arrival = Arrival(
             batch_id=batch,
-            sha256=found[landed],
+            sha256=sha256,
             file=landed.file,
             received_at=at,
             modified=modified,
-            counts=counts,
+            counts=new or changed or read_otherwise,
         )
         fresh.append((landed, arrival))
     counting = {arrival.batch_id: arrival.file for _, arrival in fresh if arrival.counts}
@@ -240,7 +259,7 @@ def staged_path(
 
 
 def _manifest(root: DataRoot, batch_id: str) -> Path:
-    return root.manifests / f"{batch_id}.json"
+    return root.path / f"staged/_manifests/{batch_id}.json"
 
 
 def _arrivals(root: DataRoot, source: Source) -> Path:

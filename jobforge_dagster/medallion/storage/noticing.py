@@ -8,7 +8,7 @@ in force, a table whose input was made again. So nothing is missed because of a 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -17,6 +17,7 @@ from jobforge_dagster.medallion.discovery import Declarations
 from jobforge_dagster.medallion.errors import DeliveryError
 from jobforge_dagster.medallion.fingerprint import source_version, table_version
 from jobforge_dagster.medallion.storage import deliveries, parquet
+from jobforge_dagster.medallion.storage.deliveries import Arrival
 from jobforge_dagster.medallion.storage.landing import Landed, Seen, matching, walk
 from jobforge_dagster.medallion.storage.publish import fingerprint_of
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -64,8 +65,11 @@ def look(
     still: dict[str, tuple[int, int, float]] = {}
     due: list[Due] = []
     for source in declared.sources:
-        found = _delivered(root, source, files, growing, still, at.timestamp())
-        due.extend(found or _made_from_others(root, source))
+        log = deliveries.arrivals(root, source)
+        there = matching(source, files)
+        found, waiting = _whole(root, source, there, growing, at.timestamp())
+        still |= waiting
+        due.extend(_delivered(source, log, found, at) or _made_from_others(root, source, log))
     for table in declared.tables:
         due.extend(_outdated(root, table))
     return Look(tuple(due), still, sum(each.stamp is not None for each in files))
@@ -103,17 +107,21 @@ def follow(declared: Declarations, due: Iterable[str], stands: Callable[[str], b
     return sorted(able)
 
 
-def _delivered(
+def _whole(
     root: DataRoot,
     source: Source,
-    files: list[Landed],
+    there: Sequence[Landed],
     growing: Growing | None,
-    still: dict[str, tuple[int, int, float]],
     now: float,
-) -> list[Due]:
-    """What lies there of a source and is not staged as it lies."""
-    seen, there, found = Seen(root, source), matching(source, files), {}
-    troubles: list[str] = []
+) -> tuple[dict[Landed, str | DeliveryError], dict[str, tuple[int, int, float]]]:
+    """The files that are believed to be whole, with the sha256 of each or why there is none.
+
+    Returns:
+        These, and those that may still grow.
+    """
+    seen = Seen(root, source)
+    found: dict[Landed, str | DeliveryError] = {}
+    still: dict[str, tuple[int, int, float]] = {}
     for each in there:
         waits = growing is not None and not seen.known(each)
         if waits and not _is_still(each, source, growing or {}, still, now):
@@ -121,22 +129,30 @@ def _delivered(
         try:
             found[each] = seen.sha256(each)
         except DeliveryError as error:
-            troubles.append(str(error))
+            found[each] = error
     if found:
         seen.keep(there)
+    return found, still
+
+
+def _delivered(
+    source: Source,
+    log: Sequence[Arrival],
+    found: Mapping[Landed, str | DeliveryError],
+    at: datetime,
+) -> list[Due]:
+    """What lies there of a source and is not staged as it lies."""
+    troubles = [str(told) for told in found.values() if isinstance(told, DeliveryError)]
+    hashed = {each: told for each, told in found.items() if isinstance(told, str)}
+    fresh: list[Arrival] = []
     try:
-        news = [
-            arrival
-            for _, arrival in deliveries.news(root, source, found, datetime.fromtimestamp(now))
-            if arrival.counts
-        ]
+        fresh = [each for _, each in deliveries.news(source, log, hashed, at) if each.counts]
     except DeliveryError as error:
         troubles.append(str(error))
-        news = []
-    told = [*(f"{arrival.file} is new" for arrival in news), *troubles]
+    told = [*(f"{arrival.file} is new" for arrival in fresh), *troubles]
     if not told:
         return []
-    batches = [arrival.batch_id for arrival in news]
+    batches = [arrival.batch_id for arrival in fresh]
     token = _token(source_version(source), *batches, *troubles)
     return [Due(source.staged_key, token, "; ".join(told))]
 
@@ -167,9 +183,9 @@ def _is_still(
     return False
 
 
-def _made_from_others(root: DataRoot, source: Source) -> list[Due]:
+def _made_from_others(root: DataRoot, source: Source, log: Sequence[Arrival]) -> list[Due]:
     """Whether bronze was made from other deliveries than those in force."""
-    batches = deliveries.in_force(root, source)
+    batches = list(deliveries.in_force(source, log).values())
     if not batches:
         return []
     wanted = fingerprint_of(batches)

@@ -17,6 +17,10 @@ import polars as pl
 
 FOOTER = "jobforge"
 
+ROW_GROUP = 131_072
+"""Rows of a row group. Fixed, so that the bytes of a table follow from its rows alone, and not from
+how many files, threads or passes they came through."""
+
 _STORY = frozenset(
     {"fingerprint", "inputs", "rows_in", "batches", "run_id", "written_at", "previous_run"}
 )
@@ -45,6 +49,7 @@ def sink(frame: pl.LazyFrame, path: Path, story: Mapping[str, Any]) -> pl.LazyFr
     return frame.sink_parquet(
         path,
         compression="zstd",
+        row_group_size=ROW_GROUP,
         statistics=True,
         metadata={FOOTER: json.dumps(story, sort_keys=True)},
         lazy=True,

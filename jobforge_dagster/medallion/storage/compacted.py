@@ -1,0 +1,61 @@
+"""Many small deliveries as one file, so that a new one does not cost the opening of all the others.
+
+A cache: it holds the rows of the first deliveries of a source in their order, and is made again
+once too many have come after it. What is read through it is the same, row for row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+
+from jobforge_dagster.medallion.declare import Source
+from jobforge_dagster.medallion.storage import parquet
+from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.deliveries import Manifest
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+LOOSE = 50
+"""Deliveries that are opened one by one before they are put together."""
+
+
+def files_of(root: DataRoot, source: Source, manifests: Sequence[Manifest]) -> list[Path]:
+    """The files that hold the rows of some deliveries with the same columns, in their order.
+
+    Args:
+        root: the data root.
+        source: to which they belong.
+        manifests: of the deliveries, in order.
+    """
+    staged = [root.path / manifest.staged_file for manifest in manifests]
+    if len(staged) <= LOOSE:
+        return staged
+    batches = [manifest.batch_id for manifest in manifests]
+    kept = sorted(_folder(root, source).glob("*.parquet"))
+    together, count = None, 0
+    for file in kept:
+        held = parquet.footer_of(file).get("batches", [])
+        if len(held) > count and held == batches[: len(held)]:
+            together, count = file, len(held)
+    if len(staged) - count > LOOSE:
+        before = [] if together is None else [together]
+        together = _put_together(root, source, [*before, *staged[count:]], batches)
+        count = len(staged)
+        for file in kept:
+            file.unlink(missing_ok=True)
+    return [*([] if together is None else [together]), *staged[count:]]
+
+
+def _put_together(
+    root: DataRoot, source: Source, files: list[Path], batches: Sequence[str]
+) -> Path:
+    name = sha256("\n".join(batches).encode()).hexdigest()[:16]
+    path = _folder(root, source) / f"{name}.parquet"
+    with replacing(path) as temporary:
+        parquet.run(parquet.sink(parquet.scan(files), temporary, {"batches": list(batches)}))
+    return path
+
+
+def _folder(root: DataRoot, source: Source) -> Path:
+    return root.cache / "deliveries" / source.name
