@@ -197,8 +197,7 @@ def _text_cases() -> Iterator[Any]:
 def test_a_bad_cell_of_a_file_is_refused_or_set_aside_in_bronze(
     lake: Lake, source: Source, name: str | None, kind: str
 ) -> None:
-    manifest = deliveries.standing(lake.root, source)
-    assert manifest
+    [manifest] = deliveries.standing(lake.root, source)
     staged = pl.read_parquet(lake.path / manifest.staged_file, glob=False)
     columns = bronze.columns_of(source, list(manifest.header), manifest.file)
     [cell, *_] = [each.staged for each in columns if (each.name == name if name else each.wide)]
@@ -206,7 +205,8 @@ def test_a_bad_cell_of_a_file_is_refused_or_set_aside_in_bronze(
     values[0] = "\x00" if kind == bronze.TEXT else "#REF!"
     doctored = staged.with_columns(pl.Series(cell, values, dtype=pl.String))
 
-    found = _audited(lake, source.key, bronze.build(source, doctored.lazy(), columns)).publication
+    delivered = bronze.Delivered(doctored.lazy(), tuple(columns))
+    found = _audited(lake, source.key, bronze.build(source, [delivered])).publication
 
     rule = f"{source.key}:{kind}.{name}" if name else f"{source.key}:cells_read"
     if name:

@@ -12,7 +12,7 @@ import uuid
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import UTC, date, datetime
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +93,7 @@ class Arrival(BaseModel):
     counts: bool
 
 
+@lru_cache(100_000)
 def batch_id_of(source: Source, sha256: str) -> str:
     """The id of a delivery: the same content of the same source has the same id, always.
 

@@ -34,23 +34,28 @@ Stamp = tuple[int, int, int, int]
 """Inode, size, time of modification and of change, as the file system keeps them."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Landed:
     """A file, or what pretends to be one, below the landing folder.
 
     Attributes:
         file: its path below the landing folder, POSIX.
-        path: where it lies.
+        where: its whole path.
         stamp: changes when anything was written; ``None`` if it cannot be read.
         trouble: why it cannot be a delivery, if it cannot.
         hides: whether it is a link to a folder, so that what is below it is not seen.
     """
 
     file: str
-    path: Path
+    where: str
     stamp: Stamp | None
     trouble: str | None = None
     hides: bool = False
+
+    @property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self.where)
 
     @property
     def modified_ns(self) -> int:
@@ -125,7 +130,7 @@ def walk(root: DataRoot, below: str = "") -> list[Landed]:
         return []
     home = os.path.realpath(root.landing)
     if not _within(os.path.realpath(start), home):
-        return [Landed(below, start, None, _LINK_OUT, hides=True)]
+        return [Landed(below, str(start), None, _LINK_OUT, hides=True)]
     return sorted(_entries(str(start), below, home), key=lambda each: each.file)
 
 
@@ -133,9 +138,8 @@ def _entries(folder: str, below: str, home: str) -> Iterator[Landed]:
     with os.scandir(folder) as entries:
         for entry in entries:
             file = f"{below}/{entry.name}" if below else entry.name
-            path = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
-                yield Landed(file, path, None, "is a folder; the source expects a file there")
+                yield Landed(file, entry.path, None, "is a folder; the source expects a file there")
                 yield from _entries(entry.path, file, home)
                 continue
             trouble = _trouble(entry, home)
@@ -152,7 +156,8 @@ def _entries(folder: str, below: str, home: str) -> Iterator[Landed]:
                         status.st_mtime_ns,
                         status.st_ctime_ns,
                     )
-            yield Landed(file, path, stamp, trouble, hides=bool(trouble) and path.is_dir())
+            hides = trouble is not None and Path(entry.path).is_dir()
+            yield Landed(file, entry.path, stamp, trouble, hides)
 
 
 def _trouble(entry: os.DirEntry[str], home: str) -> str | None:
