@@ -15,6 +15,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from jobforge_dagster.medallion.storage import compacted
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 
@@ -151,11 +152,16 @@ def test_within_a_delivery_the_last_record_of_a_key_is_the_newest(domains: Domai
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 99)), min_size=1, max_size=5)
 
 
-@settings(max_examples=8)
+@pytest.mark.parametrize("loose", [compacted.LOOSE, 1])
+@settings(max_examples=5)
 @given(deliveries=st.lists(ROWS, min_size=1, max_size=4))
 def test_combining_is_what_a_dictionary_does(
-    domains: Domains, deliveries: list[list[tuple[int, int]]]
+    domains: Domains,
+    monkeypatch: pytest.MonkeyPatch,
+    loose: int,
+    deliveries: list[list[tuple[int, int]]],
 ) -> None:
+    monkeypatch.setattr(compacted, "LOOSE", loose)
     for how in ("append", "upsert", "snapshot"):
         lake = domains(shop=combined(how))
         lake = Lake(lake.path.parent / f"{how}-{os.urandom(4).hex()}", packages=lake.packages)
@@ -188,6 +194,23 @@ def test_a_declaration_that_is_mended_replaces_what_was_staged_otherwise(domains
 
     assert lake.run().success
     assert [row[1] for row in orders(lake)] == ["Zoé", "Bob", "Bob", "Cy"]
+
+
+def test_a_damaged_or_stale_cache_is_made_again(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacted, "LOOSE", 1)
+    lake = domains(shop=combined("append"))
+    for place in range(3):
+        lake.drop(f"shop/orders-{place}.csv", f"{HEAD}{place},Ann,{place}\n")
+    assert lake.run().success
+    [cached] = lake.root.cache.glob("deliveries/orders/*.parquet")
+    cached.write_bytes(b"PAR1 no more")
+    lake.drop("shop/orders-3.csv", f"{HEAD}3,Ann,3\n")
+
+    assert lake.run().success
+
+    assert [row[0] for row in orders(lake)] == ["0", "1", "2", "3"]
 
 
 def test_a_mended_declaration_reads_a_snapshot_and_its_forerunner_again(domains: Domains) -> None:

@@ -16,6 +16,7 @@ import pytest
 from dagster._core.events import EngineEventData
 from dagster._core.storage.dagster_run import DagsterRun
 
+from jobforge_dagster.medallion.storage import landing
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster_tests.conftest import ROOT, Domains, Lake
 from jobforge_dagster_tests.shop import ORDERS, SHOP
@@ -145,6 +146,25 @@ def test_no_clock_hides_a_changed_content(watch: Watch, when: float) -> None:
     assert path.stat().st_size == size
 
     assert watch.tick().asked == ALL
+
+
+def test_a_content_that_pretends_to_be_the_old_one_is_noticed(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(landing, "_RACY", 0.0)
+    path = watch.lake.root.landing / FILE
+    assert watch.tick().asked == []
+    assert list(watch.lake.root.cache.glob("seen/orders.json"))
+    before = path.stat()
+    with path.open("r+") as file:
+        file.write(ORDERS.replace("Ann", "Eve"))
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+
+    tick = watch.tick()
+
+    now = path.stat()
+    assert (now.st_size, now.st_mtime_ns) == (before.st_size, before.st_mtime_ns)
+    assert tick.asked == ALL
 
 
 def test_the_same_content_under_another_name_is_nothing_new(watch: Watch) -> None:

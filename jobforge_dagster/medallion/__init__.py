@@ -1,5 +1,5 @@
-"""How a table moves: declarations, contracts, readers, provenance, quality and storage.
+"""How a table moves: declarations, contracts, readers, fetching, provenance, quality and storage.
 
 Pure platform: imports no Dagster and names no occupation. Layer functions take and return
-LazyFrames; files are touched in ``readers`` and ``storage`` only.
+LazyFrames; files are touched in ``readers``, ``fetching`` and ``storage`` only.
 """

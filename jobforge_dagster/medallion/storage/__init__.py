@@ -1,4 +1,4 @@
 """Where things lie, and how they are written: atomically, durably, and never half.
 
-The only part of the platform, with the readers, that touches files.
+The only part of the platform, with ``readers`` and ``fetching``, that touches files.
 """
