@@ -108,14 +108,10 @@ def record_by_record(
         while batch := list(itertools.islice(records, _BATCH)):
             numbers, cells = zip(*batch, strict=True)
             columns = zip(*cells, strict=True) if reading.names else ()
+            # By name: a frame made of a list of series names those anew that have an empty name.
             yield pl.DataFrame(
-                [
-                    *(
-                        pl.Series(name, values, pl.String)
-                        for name, values in zip(reading.names, columns, strict=True)
-                    ),
-                    pl.Series(SOURCE_ROW, numbers, PROVENANCE[SOURCE_ROW]),
-                ]
+                {**dict(zip(reading.names, columns, strict=True)), SOURCE_ROW: numbers},
+                schema=schema,
             )
 
     return in_batches(schema, batches)

@@ -37,6 +37,8 @@ from jobforge_dagster.medallion.readers.text import Text, inspect
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 1000
 """Records that are looked at to detect the delimiter."""
+_WIDEST = 2000
+"""Columns of a plain file: the expression that proves it grows with them, and is bounded."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +58,7 @@ class _File:
         return csv.reader(
             lines,
             delimiter=self.delimiter,
-            quotechar=self.quote or '"',
+            quotechar=self.quote,
             quoting=csv.QUOTE_MINIMAL if self.quote else csv.QUOTE_NONE,
             strict=strict,
         )
@@ -137,8 +139,10 @@ def _plain_records(file: _File, header: tuple[str, ...]) -> int | None:
     """The number of records if the file is proven plain, else ``None``."""
     if file.text.encoding != "utf-8" or file.text.line_ending == "CR" or file.quote != '"':
         return None
-    if len(header) < 2 or any("\n" in cell for cell in header):
+    if not 2 <= len(header) <= _WIDEST or any("\n" in cell for cell in header):
         return None
+    if not file.delimiter.isascii():
+        return None  # Polars takes a single byte
     if header[0].startswith(("x^", "x\x01")):
         return None  # Polars would take these two bytes for the start of a zlib stream
     line = pl.col("line")

@@ -8,12 +8,15 @@ sheet claims to have. XML with entities is refused, and no part may unpack to mo
 from __future__ import annotations
 
 import itertools
+import json
+import posixpath
 import re
 import zipfile
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, time, timedelta
+from math import isinf
 from pathlib import Path
 from typing import IO, Any
 from xml.etree.ElementTree import Element, ParseError
@@ -23,11 +26,11 @@ from defusedxml.common import DefusedXmlException
 from defusedxml.ElementTree import iterparse
 from openpyxl.styles.numbers import (
     BUILTIN_FORMATS,
+    STRIP_RE,
     is_date_format,
-    is_datetime,
     is_timedelta_format,
 )
-from openpyxl.utils.cell import column_index_from_string
+from openpyxl.utils.cell import column_index_from_string, get_column_letter
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
 from jobforge_dagster.medallion.errors import DeliveryError
@@ -39,15 +42,22 @@ from jobforge_dagster.medallion.readers.base import (
     names_of,
     record_by_record,
 )
+from jobforge_dagster.medallion.readers.unpack import damages
 
 _MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 _RELATION = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 _PACKAGE = "{http://schemas.openxmlformats.org/package/2006/relationships}"
+_STRICT = "{http://purl.oclc.org/ooxml/spreadsheetml/main}"
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
-_REFERENCE = re.compile(r"([A-Z]{1,3})([0-9]{1,7})")
+_REFERENCE = re.compile(r"([A-Z]{1,3})([1-9][0-9]{0,6})")
+_WHOLE = re.compile(r"-?[0-9]+")
+_NUMBER = re.compile(r"[+-]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
+_DATES = (*range(27, 37), *range(50, 59))
+"""Built-in formats that East Asian versions of Excel show as dates; no format code says so."""
 _MAX_ROW, _MAX_COLUMN = 1_048_576, 16_384
 _MAX_CHILDREN = 100_000
 """Elements below one that are held at a time: more than the cells of the widest row."""
+_MAX_DEPTH = 100
 _MAX_STRINGS = 20_000_000
 _SHOWN = 20
 
@@ -81,18 +91,26 @@ class _Book:
         """The elements of a part with one of some tags, each forgotten after its use."""
         wanted = {f"{_MAIN}{tag}" for tag in tags} | {f"{_PACKAGE}{tag}" for tag in tags}
         above: list[Element] = []
+        within = 0  # how many of those above are wanted: what they hold is kept until their end
         with self.part(path) as file:
             for event, element in iterparse(file, events=("start", "end"), forbid_dtd=True):
                 if event == "start":
-                    if above and len(above[-1]) > _MAX_CHILDREN:
-                        raise DeliveryError(f"{self.name}: {path} holds more than a sheet can.")
+                    if not above and element.tag.startswith(_STRICT):
+                        raise DeliveryError(
+                            f"{self.name} is a Strict Open XML workbook, which few programs read. "
+                            f"Save it as an ordinary .xlsx."
+                        )
                     above.append(element)
+                    within += element.tag in wanted
+                    if len(above) > _MAX_DEPTH or len(above[-1]) > _MAX_CHILDREN:
+                        raise DeliveryError(f"{self.name}: {path} holds more than a sheet can.")
                     continue
                 above.pop()
                 if element.tag in wanted:
+                    within -= 1
                     yield element
-                    if above:
-                        above[-1].remove(element)
+                if above and not within:
+                    above[-1].remove(element)
 
 
 @dataclass
@@ -172,43 +190,48 @@ class _opened:  # noqa: N801  a context manager, used like a function
                 f"{self.name} declares XML entities or a document type, which no spreadsheet "
                 f"program writes and which can be used for an attack. It is not read."
             ) from error
-        if isinstance(error, zipfile.BadZipFile | KeyError | ParseError | EOFError | ValueError):
+        if isinstance(error, LookupError | ParseError) or (error and damages(error)):
             raise DeliveryError(
                 f"{self.name} is not an Excel workbook (.xlsx) or is damaged: {error}. An old "
-                f".xls or .xlsb must be saved as .xlsx."
+                f".xls or .xlsb, or one locked by a password, must be saved as .xlsx."
             ) from error
 
 
 def _loaded(book: _Book) -> _Book:
-    relations = {
-        element.get("Id"): element.get("Target", "")
-        for element in book.elements("xl/_rels/workbook.xml.rels", "Relationship")
-    }
+    relations: dict[str | None, tuple[str, str]] = {}
+    parts: dict[str, str] = {}
+    for element in book.elements("xl/_rels/workbook.xml.rels", "Relationship"):
+        kind = element.get("Type", "").rpartition("/")[2]
+        path = posixpath.normpath(posixpath.join("/xl", element.get("Target", ""))).lstrip("/")
+        relations[element.get("Id")] = kind, path
+        parts[kind] = path
     for element in book.elements("xl/workbook.xml", "sheet", "workbookPr"):
         if element.tag == f"{_MAIN}workbookPr":
             if element.get("date1904") in ("1", "true"):
                 book.epoch = CALENDAR_MAC_1904
             continue
-        target = relations.get(element.get(_RELATION), "")
-        if "worksheet" not in target:
+        kind, path = relations.get(element.get(_RELATION), ("", ""))
+        if kind != "worksheet":
             continue  # a chart has no cells
         title = element.get("name", "")
-        book.sheets[title] = target.lstrip("/") if target[:1] == "/" else f"xl/{target}"
+        if title in book.sheets:
+            raise DeliveryError(f"{book.name} has two sheets that are called {title!r}.")
+        book.sheets[title] = path
         if element.get("state", "visible") != "visible":
             book.hidden.add(title)
-    if "xl/sharedStrings.xml" in book.parts.namelist():
-        items = book.elements("xl/sharedStrings.xml", "si")
+    if "sharedStrings" in parts:
+        items = book.elements(parts["sharedStrings"], "si")
         book.strings = [_text(item) for item in itertools.islice(items, _MAX_STRINGS)]
-    if "xl/styles.xml" in book.parts.namelist():
-        book.formats = _formats(book)
+    if "styles" in parts:
+        book.formats = _formats(book, parts["styles"])
     return book
 
 
-def _formats(book: _Book) -> list[str]:
+def _formats(book: _Book, path: str) -> list[str]:
     """The number format of each cell style."""
-    own: dict[int, str] = {}
+    own: dict[int, str] = dict.fromkeys(_DATES, "yyyy-mm-dd")
     formats: list[str] = []
-    for element in book.elements("xl/styles.xml", "numFmt", "cellXfs"):
+    for element in book.elements(path, "numFmt", "cellXfs"):
         if element.tag == f"{_MAIN}numFmt":
             own[int(element.get("numFmtId", "0"))] = element.get("formatCode", "")
         else:
@@ -226,7 +249,17 @@ def _text(item: Element) -> str:
         if child.tag in (f"{_MAIN}t", f"{_MAIN}r")
         for part in ([child] if child.tag == f"{_MAIN}t" else child.findall(f"{_MAIN}t"))
     ]
-    return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), "".join(parts))
+    return _plain("".join(parts))
+
+
+def _plain(text: str) -> str:
+    """A text without the escapes of characters that XML cannot hold."""
+    plain = _ESCAPED.sub(lambda found: chr(int(found[1], 16)), text)
+    try:
+        # An escape holds half of a character beyond the first 65,536.
+        return plain.encode("utf-16", "surrogatepass").decode("utf-16")
+    except UnicodeDecodeError:
+        return text  # half of one alone is no character, so this was no escape
 
 
 def _sheet(book: _Book, format_: Excel) -> str:
@@ -253,7 +286,9 @@ def _header(book: _Book, sheet: str, format_: Excel) -> tuple[tuple[str, ...], i
         if number < format_.header_row:
             skipped += 1
             continue
-        if number == format_.header_row and cells and not trouble:
+        if number == format_.header_row and trouble:
+            raise DeliveryError(f"{book.name}: the row of headers {trouble}.")
+        if number == format_.header_row and cells:
             return tuple(cells.get(place, "") for place in range(1, max(cells) + 1)), skipped
         break
     raise DeliveryError(
@@ -268,22 +303,24 @@ def _records(
     width = len(reading.header)
     for place, cells, trouble in _rows_of(book, sheet, _Notes()):
         number = place - format_.header_row
-        if number < 1:
-            continue
+        if number < 1 or not (cells or trouble):
+            continue  # empty rows below the last record are no part of the table
         reading.blank.extend(range(reading.total + 1, number))
         reading.total = number
         beyond = [column for column in cells if column > width]
-        if not cells and not trouble:
-            reading.blank.append(number)
-        elif trouble or beyond:
-            reason = trouble or f"has a value in column {min(beyond)}, beyond the headers"
+        if trouble or beyond:
+            reason = trouble or (
+                f"has a value in column {get_column_letter(min(beyond))}, beyond the headers"
+            )
             reading.malformed.append(Malformed(number, _shown(cells), reason))
         else:
             yield number, [cells.get(column) for column in range(1, width + 1)]
 
 
 def _shown(cells: Cells) -> str:
-    return "\t".join(cells.get(column, "") for column in sorted(cells))
+    """The values of a row by the letters of their columns, as JSON."""
+    shown = {get_column_letter(column): cells[column] for column in sorted(cells)}
+    return json.dumps(shown, ensure_ascii=False)
 
 
 def _rows_of(book: _Book, sheet: str, notes: _Notes) -> Iterator[tuple[int, Cells, str]]:
@@ -305,7 +342,10 @@ def _rows_of(book: _Book, sheet: str, notes: _Notes) -> Iterator[tuple[int, Cell
             try:
                 value = _value(book, cell, notes)
             except ValueError as error:
-                trouble = f"has a cell in column {column} that {error}"
+                trouble = (
+                    trouble or f"has a cell in column {get_column_letter(column)} that {error}"
+                )
+                cells[column] = "".join(cell.itertext())
                 continue
             if value is not None:
                 cells[column] = value
@@ -332,29 +372,32 @@ def _value(book: _Book, cell: Element, notes: _Notes) -> str | None:
     kind = cell.get("t", "n")
     if kind == "inlineStr":
         inline = cell.find(f"{_MAIN}is")
+        if inline is None:
+            return None
         notes.kinds["text"] += 1
-        return _text(inline) if inline is not None else None
+        return _text(inline)
     stored = cell.findtext(f"{_MAIN}v")
+    if stored == "" and kind != "str":
+        stored = None
     if cell.find(f"{_MAIN}f") is not None:
         notes.formulas += 1
         if stored is None:
             raise ValueError("holds a formula without its result; save the workbook in Excel")
     if stored is None:
         return None
-    if kind == "s":
-        notes.kinds["text"] += 1
-        place = int(stored)
-        if not 0 <= place < len(book.strings):
-            raise ValueError(f"refers to a text, {place}, that is not there")
-        return book.strings[place]
     if kind in ("str", "e", "d"):
         notes.kinds["error" if kind == "e" else "date" if kind == "d" else "text"] += 1
-        return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), stored)
+        return _plain(stored)
+    stored = stored.strip()
+    if kind == "s":
+        notes.kinds["text"] += 1
+        return _shared(book, stored)
     if kind == "b":
         notes.kinds["boolean"] += 1
-        return "TRUE" if stored.strip() in ("1", "true") else "FALSE"
-    style = int(cell.get("s") or 0)
-    shape = book.formats[style] if style < len(book.formats) else "General"
+        return _boolean(stored)
+    if kind != "n" or not _NUMBER.fullmatch(stored):
+        raise ValueError(f"holds {stored!r}, which is no value of its kind ({kind})")
+    shape = _shape(book, cell)
     if is_date_format(shape):
         notes.kinds["date"] += 1
         return _moment(stored, shape, book.epoch)
@@ -362,12 +405,36 @@ def _value(book: _Book, cell: Element, notes: _Notes) -> str | None:
     return _number(stored)
 
 
+def _shared(book: _Book, stored: str) -> str:
+    if not _WHOLE.fullmatch(stored) or not 0 <= int(stored) < len(book.strings):
+        raise ValueError(f"refers to a text, {stored}, that is not there")
+    return book.strings[int(stored)]
+
+
+def _boolean(stored: str) -> str:
+    if stored not in ("0", "1", "false", "true"):
+        raise ValueError(f"holds {stored!r}, which is no boolean")
+    return "TRUE" if stored in ("1", "true") else "FALSE"
+
+
+def _shape(book: _Book, cell: Element) -> str:
+    """The format that a cell shows its number in."""
+    style = cell.get("s", "0")
+    if not book.formats:
+        return "General"
+    if not _WHOLE.fullmatch(style) or not 0 <= int(style) < len(book.formats):
+        raise ValueError(f"refers to a style, {style}, that is not there")
+    return book.formats[int(style)]
+
+
 def _number(stored: str) -> str:
     """The digits of a number: of a whole one as stored, else the fewest that give it again."""
-    stored = stored.strip()
-    if re.fullmatch(r"-?[0-9]+", stored):
+    if _WHOLE.fullmatch(stored):
         return stored
-    return repr(float(stored))
+    number = float(stored)
+    if isinf(number):
+        raise ValueError(f"holds {stored!r}, a number that is too large")
+    return repr(number).removesuffix(".0")
 
 
 def _moment(stored: str, shape: str, epoch: datetime) -> str:
@@ -383,10 +450,14 @@ def _moment(stored: str, shape: str, epoch: datetime) -> str:
         return _number(stored)
     if isinstance(moment, timedelta):
         return _duration(moment)
-    whole = isinstance(moment, datetime) and moment.time() == time()
-    if whole and is_datetime(shape) == "date":
+    if isinstance(moment, datetime) and moment.time() == time() and not _shows_time(shape):
         moment = moment.date()
     return str(moment.isoformat())
+
+
+def _shows_time(shape: str) -> bool:
+    """Whether a format shows hours or seconds: then midnight is a time, too."""
+    return re.search("[hs]", STRIP_RE.sub("", shape.split(";")[0]), re.IGNORECASE) is not None
 
 
 def _duration(length: timedelta) -> str:

@@ -24,8 +24,9 @@ _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"\x1f\x8b", "gzip-compressed"),
     (b"\x89PNG", "a PNG image"),
     (b"%PDF", "a PDF document"),
-    (b"PAR1", "a Parquet file"),
-    (b"<!DOCTYPE", "an HTML page"),
+    (b"PAR1\x15", "a Parquet file"),
+)
+_MARKUP: tuple[tuple[bytes, str], ...] = (
     (b"<!doctype", "an HTML page"),
     (b"<html", "an HTML page"),
     (b"<?xml", "an XML document"),
@@ -92,11 +93,12 @@ def inspect(path: Path, name: str, declared: str | None, what: str) -> Text:
     mark = next((encoding for mark, encoding in _MARKS if head.startswith(mark)), None)
     if declared is not None and declared != GUESS:
         encoding = codecs.lookup(declared).name
-        if mark not in (None, "utf-8") and not encoding.startswith(str(mark)):
+        if mark and not encoding.startswith(mark):
             raise DeliveryError(
-                f"{name} is {str(mark).upper()}, but its source declares {declared}. If the "
-                f'publisher writes {str(mark).upper()} now, declare encoding="{mark}".'
+                f"{name} is {mark.upper()}, but its source declares {declared}. If the "
+                f'publisher writes {mark.upper()} now, declare encoding="{mark}".'
             )
+        encoding = mark or encoding  # by a name that takes the mark off
         return Text(encoding, "declaration", mark is not None, _pass(path, name, encoding))
     try:
         line_ending = _pass(path, name, mark or "utf-8")
@@ -143,15 +145,30 @@ def _decoded(
             f"({error.reason}). If the publisher writes another encoding, declare it in the "
             f'source, for instance encoding="cp1252"; encoding="{GUESS}" takes the likeliest.'
         ) from error
+    except UnicodeError as error:
+        raise DeliveryError(
+            f"{name} is not {encoding} ({error}). If the publisher writes no mark of the byte "
+            f'order, declare it: encoding="{encoding}-le".'
+        ) from error
 
 
 def _guess(path: Path, name: str) -> str:
     from charset_normalizer import from_bytes
 
+    sample = bytearray()
     with path.open("rb") as file:
-        best = from_bytes(file.read(_CHUNK)).best()
+        # Only what is not ASCII tells encodings apart, and it may come late.
+        while len(sample) < _CHUNK and (line := file.readline(_CHUNK)):
+            if not line.isascii():
+                sample += line
+    likely = from_bytes(bytes(sample))
+    best = likely.best()
     if best is None:
         raise DeliveryError(f"{name} is text in no encoding that is known. Is it text at all?")
+    for match in likely:
+        as_likely = (match.chaos, match.coherence) == (best.chaos, best.coherence)
+        if as_likely and "cp1252" in match.could_be_from_charset:
+            return "cp1252"  # by far the most used of those that are as likely
     return codecs.lookup(best.encoding).name
 
 
@@ -159,4 +176,7 @@ def _refuse_other_formats(head: bytes, name: str, what: str) -> None:
     start = head.removeprefix(codecs.BOM_UTF8).lstrip()
     for signature, found in _SIGNATURES:
         if start.startswith(signature):
+            raise DeliveryError(f"{name} is not {what}: it looks like {found}.")
+    for signature, found in _MARKUP:
+        if start.lower().startswith(signature):
             raise DeliveryError(f"{name} is not {what}: it looks like {found}.")

@@ -6,7 +6,10 @@ archive, and the bytes are counted as they come, whatever the archive claims.
 
 from __future__ import annotations
 
+import errno
 import fnmatch
+import lzma
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -20,6 +23,20 @@ from typing import IO, Any, Literal
 from jobforge_dagster.medallion.errors import DeliveryError
 
 _CHUNK = 1 << 20
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+"""How a zip archive begins; the second one is empty."""
+_DAMAGE = (
+    BadGzipFile,
+    EOFError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+    lzma.LZMAError,
+    struct.error,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What the standard library raises over archives that are not sound."""
 
 
 @dataclass(frozen=True)
@@ -67,16 +84,16 @@ def unpacked(
             with path.open("rb") as raw, _damage(name), GzipFile(fileobj=raw) as packed:
                 _copy(packed, content, name, limit)
             yield Content(content, f"{name} (unpacked)", "gzip")
-    elif head == b"PK\x03\x04" and (chosen := _chosen(path, name, member)):
+    elif head in _ZIP and (chosen := _chosen(path, name, member)):
         with _room(folder) as content:
             with _damage(name), zipfile.ZipFile(path) as archive, archive.open(chosen) as packed:
                 _copy(packed, content, name, limit)
-            yield Content(content, f"{name} ({chosen})", "zip", chosen)
+            yield Content(content, f"{name} ({chosen.filename})", "zip", chosen.filename)
     else:
         yield Content(path, name)
 
 
-def _chosen(path: Path, name: str, member: str | None) -> str | None:
+def _chosen(path: Path, name: str, member: str | None) -> zipfile.ZipInfo | None:
     """The member to read; ``None`` if the archive is itself a document (a workbook)."""
     with _damage(name), zipfile.ZipFile(path) as archive:
         entries = archive.infolist()
@@ -84,7 +101,7 @@ def _chosen(path: Path, name: str, member: str | None) -> str | None:
         return None
     for entry in entries:
         inside = PurePosixPath(entry.filename.replace("\\", "/"))
-        if inside.is_absolute() or ".." in inside.parts or ":" in inside.parts[0]:
+        if inside.is_absolute() or ".." in inside.parts or ":" in "".join(inside.parts[:1]):
             raise DeliveryError(
                 f"{name} holds {entry.filename!r}, a path that leads out of the archive. Whoever "
                 f"made it may mean harm: it is not read."
@@ -103,7 +120,7 @@ def _chosen(path: Path, name: str, member: str | None) -> str | None:
         )
     if found[0].flag_bits & 0x1:
         raise DeliveryError(f"{name} is locked by a password. Ask for it without one.")
-    return found[0].filename
+    return found[0]
 
 
 def _copy(packed: IO[bytes] | GzipFile, to: Path, name: str, limit: int) -> None:
@@ -126,11 +143,21 @@ def _room(folder: Path) -> Iterator[Path]:
         yield Path(own) / "content"
 
 
+def damages(error: BaseException) -> bool:
+    """Whether an error comes of an archive that is not sound, rather than of the disk or of us."""
+    if isinstance(error, OSError):
+        # Seeking to where a damaged archive points is an invalid argument.
+        return isinstance(error, BadGzipFile) or error.errno in (None, errno.EINVAL)
+    return isinstance(error, _DAMAGE)
+
+
 @contextmanager
 def _damage(name: str) -> Iterator[None]:
     try:
         yield
-    except (BadGzipFile, EOFError, zipfile.BadZipFile, zlib.error, NotImplementedError) as error:
+    except Exception as error:
+        if not damages(error):
+            raise
         raise DeliveryError(
             f"{name} is damaged and cannot be unpacked: {error}. Ask for it again."
         ) from error
