@@ -189,7 +189,7 @@ def test_blank_lines_are_counted_not_lost(shop: Lake) -> None:
 
     run = shop.run()
 
-    assert shop.manifests("orders")[-1]["blank"] == [2, 4]
+    assert shop.manifests("orders")[-1]["blank"] == [[2, 2], [4, 4]]
     assert run.metadata["staged/orders"]["records"] == 4
     assert shop.staged("orders")["_source_row"].to_list() == [1, 3]
 

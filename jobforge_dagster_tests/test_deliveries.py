@@ -196,6 +196,18 @@ def test_a_declaration_that_is_mended_replaces_what_was_staged_otherwise(domains
     assert [row[1] for row in orders(lake)] == ["Zoé", "Bob", "Bob", "Cy"]
 
 
+def test_records_are_in_the_order_of_their_deliveries_through_the_cache_too(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacted, "LOOSE", 1)
+    lake = domains(shop=combined("append"))
+    for key in ("1", "2", "3", "1"):
+        lake.drop("shop/orders.csv", f"{HEAD}{key},Ann,{key}\n")
+        assert lake.run().success
+
+    assert lake.table("bronze/shop/orders")["order_id"].to_list() == ["2", "3", "1"]
+
+
 def test_a_damaged_or_stale_cache_is_made_again(
     domains: Domains, monkeypatch: pytest.MonkeyPatch
 ) -> None:

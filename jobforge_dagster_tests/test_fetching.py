@@ -111,6 +111,8 @@ def test_a_file_that_was_changed_by_hand_is_fetched_again(
     publisher.files["/orders.csv"] = ORDERS.encode()
     assert lake.command("fetch").exit_code == 0
     path = lake.drop("shop/orders.csv", "Order No,Customer,Amount\n9,Eve,9\n")
+    assert lake.run().success
+    assert lake.manifests("orders")[0]["url"] is None
 
     assert "is new" in lake.command("fetch").stdout
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from datetime import date, time, timedelta
+from decimal import Decimal
 
 import polars as pl
 import pytest
@@ -133,6 +135,33 @@ def test_nested_values_of_a_parquet_file_keep_their_type_up_to_silver(domains: D
     assert lake.table("silver/people/person")["scores"].to_list() == [[1, 2], []]
     assert lake.staged("people")["raw"].to_list() == [b"\x00\xff", None]
     assert lake.table("bronze/people/people")["raw"].to_list() == ["00ff", None]
+
+
+def test_every_type_of_a_parquet_file_has_a_text(domains: Domains) -> None:
+    lake = domains(people=NESTED)
+    path = lake.root.landing / "people" / "people.parquet"
+    path.parent.mkdir(parents=True)
+    frame = pl.DataFrame(
+        {
+            "id": [1],
+            "scores": pl.Series([[1]], dtype=pl.List(pl.Int64)),
+            "at": pl.Series([time(1, 2, 3, 4)]),
+            "length": pl.Series([timedelta(days=1, microseconds=5)]),
+            "mixed": [{"raw": b"\x00\xff", "when": [date(2024, 1, 31)], "n": Decimal("1.50")}],
+            "day": [date(2024, 1, 31)],
+        }
+    )
+    frame.write_parquet(path)
+
+    assert lake.run().success
+
+    bronze = lake.table("bronze/people/people").to_dicts()[0]
+    assert {name: bronze[name] for name in ("at", "length", "mixed", "day")} == {
+        "at": "01:02:03.000004",
+        "length": "P1DT0.000005S",
+        "mixed": '{"raw": "00ff", "when": ["2024-01-31"], "n": "1.50"}',
+        "day": "2024-01-31",
+    }
 
 
 def test_a_nested_type_that_is_declared_otherwise_is_told(domains: Domains) -> None:

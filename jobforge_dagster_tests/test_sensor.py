@@ -138,6 +138,28 @@ def test_exactly_the_tables_that_depend_on_a_changed_file_are_asked_for(domains:
     ]
 
 
+LAMPS_OF_ORDERS = """
+@SHOP.gold(schema=Lamp, inputs=[lamp, order], name="lit")
+def lit(lamps: pl.LazyFrame, orders: pl.LazyFrame) -> pl.LazyFrame:
+    return lamps
+"""
+
+
+def test_a_table_whose_other_inputs_were_never_made_is_left_for_later(domains: Domains) -> None:
+    watch = Watch(domains(shop=AT_ONCE + TWO + LAMPS_OF_ORDERS))
+    watch.lake.drop("shop/lamps.csv", "lamp\nred\n")
+
+    first = watch.tick()
+    assert watch.answer(first)
+    watch.lake.drop(FILE, ORDERS)
+    second = watch.tick()
+
+    assert "gold/lit" not in first.asked
+    assert second.asked == sorted([*ALL, "gold/lit"])
+    assert watch.answer(second)
+    assert watch.tick().asked == []
+
+
 @pytest.mark.parametrize("when", [1.0, time.time() + 10**8], ids=["long-ago", "in-the-future"])
 def test_no_clock_hides_a_changed_content(watch: Watch, when: float) -> None:
     size = (watch.lake.root.landing / FILE).stat().st_size

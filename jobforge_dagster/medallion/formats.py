@@ -7,7 +7,6 @@ one file of a zip archive.
 
 from __future__ import annotations
 
-import codecs
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TypeAlias
@@ -117,11 +116,11 @@ def check_format(key: str, format_: Format) -> None:
         return
     if format_.encoding not in (None, GUESS):
         try:
-            codecs.lookup(format_.encoding)
-        except LookupError:
+            "".encode(format_.encoding)  # refuses codecs that are not of text, too
+        except (LookupError, UnicodeError):
             raise DeclarationError(
-                f"{key}: Python knows no encoding {format_.encoding!r}. Common ones are utf-8, "
-                f"utf-16, cp1252 and latin-1."
+                f"{key}: Python knows no encoding of text called {format_.encoding!r}. Common ones "
+                f"are utf-8, utf-16, cp1252 and latin-1."
             ) from None
     if isinstance(format_, Csv):
         for what, mark in (("delimiter", format_.delimiter), ("quote", format_.quote)):

@@ -148,7 +148,7 @@ def delivery_metadata(source: Source, staging: Staging, at: datetime) -> dict[st
         "detected": dg.MetadataValue.json(manifest.facts),
         "records": sum(each.records for each in standing),
         "malformed": sum(each.malformed for each in standing),
-        "blank": sum(len(each.blank) for each in standing),
+        "blank": sum(each.blanks for each in standing),
         "deliveries": len(standing),
         "new_deliveries": len(staging.new),
         "in_landing_folder": not staging.left,

@@ -6,7 +6,10 @@ where it is not kept with its type.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
+from datetime import date, datetime, time
+from typing import Any
 
 import polars as pl
 
@@ -51,8 +54,41 @@ def _whole(staged: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return staged
     if dtype == pl.Binary:
         return staged.bin.encode("hex")
+    if dtype == pl.Duration:
+        return staged.dt.to_string("iso")
+    if dtype == pl.Time:
+        return staged.dt.to_string("%H:%M:%S%.f")  # a cast would cut the fraction off
+    if dtype.is_nested() and not _encodable(dtype):
+        return staged.map_batches(_dumped, return_dtype=pl.String, is_elementwise=True)
     if dtype.is_nested():
         wrapped = pl.struct(staged.alias(_WRAPPED)).struct.json_encode()
         inner = wrapped.str.slice(len(f'{{"{_WRAPPED}":'))
         return pl.when(staged.is_not_null()).then(inner.str.head(-1))
     return staged.cast(pl.String)
+
+
+def _encodable(dtype: pl.DataType) -> bool:
+    """Whether Polars writes every value within a nested type as JSON, and whole."""
+    if isinstance(dtype, pl.Struct):
+        return all(_encodable(_instance(field.dtype)) for field in dtype.fields)
+    if isinstance(dtype, pl.List | pl.Array):
+        return _encodable(_instance(dtype.inner))
+    return dtype.is_numeric() or dtype in (pl.String, pl.Boolean, pl.Null)
+
+
+def _dumped(values: pl.Series) -> pl.Series:
+    told = [None if each is None else json.dumps(each, default=_plain) for each in values.to_list()]
+    return pl.Series(told, dtype=pl.String)
+
+
+def _plain(value: object) -> str:
+    if isinstance(value, bytes):
+        return value.hex()
+    return value.isoformat() if isinstance(value, date | datetime | time) else str(value)
+
+
+def _instance(dtype: Any) -> pl.DataType:
+    """A type as an instance: within another it may be given as a class."""
+    found = dtype() if isinstance(dtype, type) else dtype
+    assert isinstance(found, pl.DataType)
+    return found

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -179,6 +179,10 @@ def _stage(
             return _written(root, source, landed, sha256, batch_id, reading, ticket)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise DeliveryError(f"{landed.file} went away while it was read.") from error
+    except MemoryError as error:
+        raise DeliveryError(
+            f"{landed.file}: a record of it does not fit into memory. Is it what its source says?"
+        ) from error
     except (OSError, pl.exceptions.PolarsError) as error:
         # Polars tells of the system's errors in words alone.
         if not any(f"{os.strerror(each)} (os error" in str(error) for each in _NO_ROOM) and (
@@ -246,7 +250,7 @@ def _written(
         records=reading.total,
         rows=facts.rows,
         malformed=len(reading.malformed),
-        blank=tuple(reading.blank),
+        blank=_ranges(reading.blank),
         received_at=at,
         publisher=source.origin.publisher,
         system=source.origin.system,
@@ -262,6 +266,17 @@ def _written(
     if committed.staged_file != manifest.staged_file:
         staged.unlink()  # another process staged the same content meanwhile
     return committed
+
+
+def _ranges(numbers: Sequence[int]) -> tuple[tuple[int, int], ...]:
+    """Numbers in rising order, as the first and last of each run: a sheet may skip a million."""
+    runs: list[tuple[int, int]] = []
+    for number in numbers:
+        if runs and runs[-1][1] == number - 1:
+            runs[-1] = (runs[-1][0], number)
+        else:
+            runs.append((number, number))
+    return tuple(runs)
 
 
 def _watched(reading: Reading, file: str) -> pl.LazyFrame:
@@ -299,18 +314,19 @@ def _summary(source: Source, reading: Reading, run_id: str, at: datetime) -> dic
 def _account(source: Source, file: str, reading: Reading, facts: parquet.FileFacts) -> None:
     """Every record and every column of the file must be accounted for."""
     if not facts.rows and not reading.malformed:
-        raise DeliveryError(f"{file} has a header but no records.")
+        raise DeliveryError(
+            f"{file} has a header but no records." if reading.header else f"{file} has no records."
+        )
     what = name_of(source.read_as)
     if not facts.rows:
         first = reading.malformed[0]
-        told = (
-            f" as CSV with {len(reading.header)} cells between '{reading.facts['delimiter']}'"
-            if what == "csv"
-            else f" as {what}"
-        )
+        told, hint = f"as {what}", "what is declared of it"
+        if what == "csv":
+            told = f"as CSV with {len(reading.header)} cells between '{reading.facts['delimiter']}'"
+            hint = "the delimiter"
         raise DeliveryError(
-            f"{file}: not one of {reading.total} records reads{told}; record {first.row} "
-            f"{first.reason}. Is the format, and what is declared of it (the delimiter), right?"
+            f"{file}: not one of {reading.total} records reads {told}; record {first.row} "
+            f"{first.reason}. Is it {what}, and is {hint} right?"
         )
     damaged = len(reading.malformed)
     if damaged > source.max_rejected * reading.total:

@@ -41,7 +41,8 @@ class Manifest(BaseModel):
         format: ``csv``, ``excel``, ``json`` or ``parquet``.
         encoding: of a text.
         facts: what the reader detected and reports: dialect, sheet, merged cells, kinds.
-        records: below the header; the sum of ``rows``, ``malformed`` and ``blank``.
+        records: below the header; the sum of ``rows``, ``malformed`` and those in ``blank``.
+        blank: the first and the last record of each run of empty lines.
         received_at: when it was staged; ``accessed`` when it was downloaded, if it was.
         published: the day that the publisher names; ``modified`` what its server said of the file.
     """
@@ -61,7 +62,7 @@ class Manifest(BaseModel):
     records: int
     rows: int
     malformed: int
-    blank: tuple[int, ...]
+    blank: tuple[tuple[int, int], ...]
     received_at: datetime
     publisher: str
     system: str
@@ -72,6 +73,11 @@ class Manifest(BaseModel):
     accessed: datetime | None
     modified: str | None
     quarantine_file: str | None
+
+    @property
+    def blanks(self) -> int:
+        """How many records are empty lines."""
+        return self.records - self.rows - self.malformed
 
 
 class Arrival(BaseModel):
