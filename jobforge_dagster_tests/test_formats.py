@@ -536,7 +536,7 @@ def _json(value: Any, space: str, *, ascii_: bool) -> str:
 def _cut(size: int) -> Iterator[None]:
     """Read texts in chunks of so many characters."""
     readers = "jobforge_dagster.medallion.readers"
-    with patch(f"{readers}.json._CHUNK", size), patch(f"{readers}.text._CHUNK", size):
+    with patch(f"{readers}.json_records._CHUNK", size), patch(f"{readers}.text._CHUNK", size):
         yield
 
 

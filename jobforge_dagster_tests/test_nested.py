@@ -9,7 +9,7 @@ from decimal import Decimal
 import polars as pl
 import pytest
 
-from jobforge_dagster.medallion.readers.json import value_at
+from jobforge_dagster.medallion.readers.json_values import value_at
 from jobforge_dagster_tests.conftest import Domains, Lake
 
 PEOPLE = """

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-from jobforge_dagster.medallion.readers.json import value_at
+from jobforge_dagster.medallion.readers.json_values import value_at
 
 _WRAPPED = "v"
 
