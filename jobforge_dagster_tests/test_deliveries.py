@@ -149,6 +149,115 @@ def test_within_a_delivery_the_last_record_of_a_key_is_the_newest(domains: Domai
     assert orders(lake) == [("1", "Ann", 11, 2)]
 
 
+def test_keys_are_compared_by_their_values_and_those_without_one_stay_apart(
+    domains: Domains,
+) -> None:
+    number = combined("upsert").replace("order_id = dy.String(", "order_id = dy.Int64(")
+    lake = domains(shop=number)
+    lake.drop("shop/orders-1.csv", f"{HEAD}1,Ann,10\n2,Bob,20\n,Nil,1\n,Nul,2\n")
+    assert lake.run().success
+    lake.drop("shop/orders-2.csv", f"{HEAD} 1,Ann,11\n02,Bob,21\nx,Xi,1\n")
+
+    assert lake.run().success
+
+    assert lake.table("silver/shop/order").select("order_id", "amount").rows() == [(1, 11), (2, 21)]
+    refused = {json.loads(row["original"])["Customer"] for row in lake.quarantine()}
+    assert refused == {"Nil", "Nul", "Xi"}
+
+
+def test_many_deliveries_of_two_shapes_are_read_through_the_cache(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(compacted, "LOOSE", 1)
+    lake = domains(shop=combined("append"))
+    for place in range(3):
+        lake.drop(f"shop/orders-{place}.csv", f"{HEAD}{place},Ann,{place}\n")
+        lake.drop(f"shop/orders-n{place}.csv", f"Note,{HEAD}n,n{place},Ann,{place}\n")
+
+    assert lake.run().success
+
+    assert [row[0] for row in orders(lake)] == ["0", "1", "2", "n0", "n1", "n2"]
+
+
+def test_a_declaration_that_is_taken_back_reads_as_before(domains: Domains) -> None:
+    other = combined("append").replace(
+        "origin=ORIGIN,", 'origin=ORIGIN, renames={"Amount": "Amount "},'
+    )
+    lake = domains(shop=combined("append"))
+    lake.drop("shop/orders.csv", FIRST)
+    assert lake.run().success
+    first = lake.manifests("orders")[0]["batch_id"]
+    for declared, back in ((other, False), (combined("append"), True)):
+        domains(shop=declared)
+        assert lake.run().success
+        batches = lake.table("bronze/shop/orders")["_batch_id"].unique().to_list()
+        assert (batches == [first]) == back
+
+
+def test_what_stands_and_cannot_be_read_for_a_moment_still_stands(domains: Domains) -> None:
+    lake = domains(shop=SHOP)
+    lake.drop("shop/orders-1.csv", FIRST)
+    assert lake.run().success
+    second = lake.drop("shop/orders-2.csv", SECOND)
+    assert lake.run().success
+    second.write_text("")
+    (lake.root.landing / "shop/orders-1.csv").rename(lake.root.landing / "shop/orders-old.csv")
+    assert not lake.run().success
+    second.write_text(SECOND)
+
+    assert lake.run().success
+
+    assert [row[0] for row in orders(lake)] == ["2", "3"]
+
+
+def test_a_delivery_that_came_by_mistake_is_withdrawn_and_counts_if_it_comes_anew(
+    domains: Domains,
+) -> None:
+    lake = domains(shop=combined("append"))
+    lake.drop("shop/orders-1.csv", FIRST)
+    bad = lake.drop("shop/orders-2.csv", "Order No,Customer\n9,Eve\n")
+    failed = lake.run()
+    assert "jobforge sources withdraw" in failed.only_failure()
+    [batch] = [each["batch_id"] for each in lake.manifests("orders") if each["rows"] == 1]
+    withdrawing = ("sources", "withdraw", "orders", batch[:8], "--by", "team:shop", "--why", "no")
+
+    done = lake.command(*withdrawing)
+
+    assert done.exit_code == 0, done.output
+    assert lake.run().success
+    assert [row[0] for row in orders(lake)] == ["1", "2"]
+    assert history(lake)[-1]["withdrawn"] == "team:shop: no"
+    bad.write_text(SECOND)
+    assert lake.run().success
+    assert len(orders(lake)) == 4
+    again = lake.command(*withdrawing)
+    assert (again.exit_code, "stands for 0 of the 2" in again.output) == (1, True)
+
+
+STAGE = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {packages!r})
+from jobforge_dagster_tests.conftest import Lake
+assert Lake(Path({path!r}), packages={names!r}).run("staged/orders").success
+"""
+
+
+def test_two_processes_that_stage_at_once_agree(domains: Domains) -> None:
+    lake = domains(shop=combined("append"))
+    for place in range(20):
+        lake.drop(f"shop/orders-{place:02}.csv", f"{HEAD}{place},Ann,{place}\n")
+    script = STAGE.format(
+        packages=str(lake.path.parent / "packages"), path=str(lake.path), names=lake.packages
+    )
+    both = [subprocess.Popen([sys.executable, "-c", script]) for _ in range(2)]
+
+    assert [process.wait() for process in both] == [0, 0]
+
+    assert len(history(lake)) == len(lake.manifests("orders")) == 20
+    assert len(list(lake.root.staged.glob("orders/*/*.parquet"))) == 20
+
+
 ROWS = st.lists(st.tuples(st.integers(0, 4), st.integers(0, 99)), min_size=1, max_size=5)
 
 
@@ -216,7 +325,7 @@ def test_a_damaged_or_stale_cache_is_made_again(
     for place in range(3):
         lake.drop(f"shop/orders-{place}.csv", f"{HEAD}{place},Ann,{place}\n")
     assert lake.run().success
-    [cached] = lake.root.cache.glob("deliveries/orders/*.parquet")
+    [cached] = lake.root.cache.glob("deliveries/orders/*/*.parquet")
     cached.write_bytes(b"PAR1 no more")
     lake.drop("shop/orders-3.csv", f"{HEAD}3,Ann,3\n")
 
@@ -324,6 +433,8 @@ def test_a_glob_may_go_through_folders(domains: Domains) -> None:
     "name",
     [
         "a b.csv",
+        "a[1].csv",
+        "b[.csv",
         "it's.csv",
         'say "hi".csv',
         "a..b.csv",

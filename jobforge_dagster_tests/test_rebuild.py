@@ -129,6 +129,52 @@ def test_another_code_makes_the_tables_anew(story: Story, domains: Domains, tmp_
     assert Lake(tmp_path / "then").table("silver/shop/order")["customer"].to_list() == ["ANN"]
 
 
+def test_what_was_made_later_of_the_same_deliveries_is_not_taken_for_what_was_then(
+    story: Story, domains: Domains, tmp_path: Path
+) -> None:
+    module = next((story.lake.path.parent / "packages").glob("*/shop.py"))
+    then = story.moments[2].isoformat()
+    domains(shop=module.read_text().replace("str.strip_chars()", "str.to_uppercase()"))
+    assert story.lake.run().success
+
+    rebuilt = story.rebuild(then, tmp_path / "then")
+
+    assert rebuilt.as_recorded == ("bronze/shop/orders",)
+    assert set(rebuilt.anew) == {"silver/shop/order", "gold/dim_customer"}
+
+
+def test_a_lost_table_does_not_cost_the_records_of_its_publications(story: Story) -> None:
+    lake = story.lake
+    for key in TABLES:
+        lake.root.table(key).unlink()
+    records = set(lake.path.glob("*/**/_metadata/**/*.json"))
+
+    assert not story.rebuild(story.moments[0].isoformat()).failures
+    assert lake.run().success
+
+    assert records < set(lake.path.glob("*/**/_metadata/**/*.json"))
+    rebuilt = story.rebuild(story.moments[1].isoformat())
+    assert sorted(rebuilt.as_recorded) == sorted(TABLES)
+
+
+def test_malformed_records_and_waivers_are_taken_along(shop: Lake, tmp_path: Path) -> None:
+    shop.drop("shop/orders.csv", f"{HEAD}1,Ann,10\n2,Bob\n")
+    assert shop.run().success
+    shop.root.waivers.write_text("# ours\n")
+    now = datetime.now(UTC).isoformat()
+
+    rebuilt = rebuild(shop.root, now, tmp_path / "then", packages=shop.packages)
+
+    there = Lake(tmp_path / "then", packages=shop.packages)
+    assert not rebuilt.failures
+    assert [row["record_id"] for row in there.quarantine()] == [
+        row["record_id"] for row in shop.quarantine()
+    ]
+    with there.root.waivers.open("a") as file:
+        file.write("# theirs\n")
+    assert shop.root.waivers.read_text() == "# ours\n"
+
+
 def test_an_altered_staged_file_is_found(story: Story, tmp_path: Path) -> None:
     first = story.lake.path / story.lake.manifests("orders")[0]["staged_file"]
     altered = pl.read_parquet(first).with_columns(Customer=pl.lit("Eve"))
@@ -144,6 +190,8 @@ def test_an_altered_staged_file_is_found(story: Story, tmp_path: Path) -> None:
     [
         ("yesterday", "'yesterday' is no time (such as 2026-03-01T12:00) and no batch"),
         ("2001-01-01", "Nothing had arrived by 2001-01-01 00:00:00 UTC"),
+        ("", "'' is no time"),
+        ("9999-12-31T23:59:59-05:00", "is no time"),
     ],
 )
 def test_a_moment_that_is_none_is_told(shop: Lake, tmp_path: Path, as_of: str, says: str) -> None:
@@ -161,6 +209,8 @@ def test_the_command_says_what_was_made(shop: Lake, tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "3 tables are what was published then" in done.output
     again = shop.command("rebuild", "--as-of", now, "--into", into)
-    assert (again.exit_code, "is not empty" in again.output) == (1, True)
+    assert (again.exit_code, "is not an empty folder" in again.output) == (1, True)
+    within = shop.command("rebuild", "--as-of", now, "--into", str(shop.path / "source" / "x"))
+    assert (within.exit_code, "within the data root" in within.output) == (1, True)
     nowhere = shop.command("rebuild", "--as-of", now)
     assert (nowhere.exit_code, "Say where" in nowhere.output) == (2, True)

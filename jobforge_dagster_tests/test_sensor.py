@@ -17,6 +17,7 @@ from dagster._core.events import EngineEventData
 from dagster._core.storage.dagster_run import DagsterRun
 
 from jobforge_dagster.medallion.storage import landing
+from jobforge_dagster.orchestration import sensors
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster_tests.conftest import ROOT, Domains, Lake
 from jobforge_dagster_tests.shop import ORDERS, SHOP
@@ -238,6 +239,36 @@ def test_a_file_that_fails_is_tried_again_a_few_times_and_then_told(watch: Watch
     assert watch.tick().asked == []
 
 
+def test_contents_that_come_and_go_are_asked_for_each_time(watch: Watch) -> None:
+    for place in range(5):
+        watch.lake.drop(FILE, ORDERS if place % 2 else f"{ORDERS}004,Dan,4\n")
+        tick = watch.tick()
+        assert tick.asked == ALL
+        assert watch.answer(tick)
+
+
+def test_what_was_staged_beside_a_bad_file_reaches_its_table_in_the_end(domains: Domains) -> None:
+    watch = Watch(domains(shop=AT_ONCE.replace("still=", 'combine="append", still=')))
+    watch.lake.drop("shop/orders-1.csv", ORDERS)
+    watch.lake.drop("shop/orders-bad.csv", b"\x89PNG\r\n\x1a\n")
+    asked = []
+    while (tick := watch.tick()).asked:
+        asked.append(tick.asked)
+        watch.answer(tick)
+        assert len(asked) < 10
+
+    assert asked[-1] == [key for key in ALL if key != "staged/orders"]
+    assert watch.lake.table("gold/dim_customer").height == 2
+    assert "Given up after 3 runs: staged/orders." in tick.said
+
+
+def test_a_folder_that_is_no_ones_holds_up_nobody(watch: Watch) -> None:
+    (watch.lake.root.landing / "shop" / "elsewhere").symlink_to("/root")
+    watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
+
+    assert watch.tick().asked == ALL
+
+
 def test_one_failing_source_does_not_hold_up_another(domains: Domains) -> None:
     watch = Watch(domains(shop=AT_ONCE + TWO))
     watch.lake.drop(FILE, b"\x89PNG\r\n\x1a\n\x00\x00")
@@ -291,6 +322,11 @@ def _under_way(instance: dg.DagsterInstance, process: int) -> None:
     )
 
 
+def _another_of_its_number() -> int:
+    """A process that began after the history says that it did; the first of all will do."""
+    return 1
+
+
 def _ended() -> int:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait()
@@ -298,13 +334,22 @@ def _ended() -> int:
 
 
 @pytest.mark.parametrize(
-    ("process", "asked"), [(os.getpid, []), (_ended, ALL)], ids=["alive", "killed"]
+    ("process", "asked"),
+    [(os.getpid, []), (_ended, ALL), (_another_of_its_number, ALL)],
+    ids=["alive", "killed", "another-of-its-number"],
 )
 def test_a_run_under_way_is_waited_for_unless_its_process_is_gone(
-    watch: Watch, process: Callable[[], int], asked: list[str], tmp_path: Path
+    watch: Watch,
+    process: Callable[[], int],
+    asked: list[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     watch.lake.instance = dg.DagsterInstance.local_temp(str(tmp_path))
-    _under_way(watch.lake.instance, process())
+    number = process()
+    if number == 1:
+        monkeypatch.setattr(sensors, "_began", lambda _: time.time() + 60)
+    _under_way(watch.lake.instance, number)
     watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
 
     tick = watch.tick()

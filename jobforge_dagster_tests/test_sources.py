@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 import shutil
 from datetime import date
 from pathlib import Path
@@ -84,17 +86,70 @@ def test_a_file_that_cannot_be_staged_fails_in_words(domains: Domains, tmp_path:
     assert not lake.manifests("orders")
 
 
+def test_nothing_is_overwritten_that_was_not_staged(domains: Domains, tmp_path: Path) -> None:
+    lake = domains(shop=SHOP)
+    files = [tmp_path / place / "orders-1.csv" for place in "ab"]
+    for file in files:
+        file.parent.mkdir()
+        file.write_text(f"{ORDERS}{file.parent.name},Dan,4\n")
+    lying = lake.drop("shop/orders.csv", ORDERS)
+    renamed = tmp_path / "x.csv"
+    renamed.write_text(ORDERS.replace("Ann", "Eve"))
+
+    both = lake.command("ingest", *map(str, files))
+    lost = lake.command("ingest", str(renamed), "--source", "orders")
+
+    assert both.exit_code == lost.exit_code == 1
+    assert "would both become source/shop/orders-1.csv" in both.output
+    assert "was not staged yet" in lost.output
+    assert lying.read_text() == ORDERS
+    assert lake.run().success
+    assert lake.command("ingest", str(renamed), "--source", "orders").exit_code == 0
+
+
+def test_a_file_of_the_landing_folder_belongs_to_whom_claims_it_there(domains: Domains) -> None:
+    other = SHOP.split("LENIENT = 1.0")[1].split("@SHOP")[0]
+    other = other.replace('"orders", files="shop/', '"others", files="other/')
+    lake = domains(shop=SHOP + other.replace("orders = SHOP", "others = SHOP"))
+    path = lake.drop("shop/orders-1.csv", ORDERS)
+
+    done = lake.command("ingest", str(path))
+
+    assert done.exit_code == 0, done.output
+    assert "orders: shop/orders-1.csv is staged" in done.output
+
+
+def test_a_damaged_root_is_told_without_a_traceback(shop: Lake) -> None:
+    [manifest] = shop.root.manifests.glob("*.json")
+    manifest.write_text("{}")
+    (shop.root.cache / "seen").mkdir(parents=True, exist_ok=True)
+    (shop.root.cache / "seen" / "orders.json").write_text('{"f": 5}')
+
+    assert "is damaged" in rows_of(shop)["orders"]["state"]
+    shutil.rmtree(shop.root.landing)
+    shop.root.landing.write_text("no folder")
+    done = shop.command("ingest", __file__, "--source", "orders")
+    assert (done.exit_code, done.exception is None or isinstance(done.exception, SystemExit)) == (
+        1,
+        True,
+    )
+
+
 def test_sources_are_listed_with_what_is_missing_due_and_stale(domains: Domains) -> None:
-    yearly = SHOP.replace("origin=ORIGIN)", "origin=ORIGIN, cadence=timedelta(microseconds=1))")
-    lake = domains(shop=f"from datetime import timedelta\n{yearly}")
+    hourly = SHOP.replace("origin=ORIGIN)", "origin=ORIGIN, cadence=timedelta(hours=1))")
+    lake = domains(shop=f"from datetime import timedelta\n{hourly}")
     assert rows_of(lake)["orders"]["state"] == "missing: source/shop/orders*.csv"
 
     lake.drop("shop/orders.csv", ORDERS)
     assert rows_of(lake)["orders"]["state"] == "due: shop/orders.csv is new"
     assert lake.run().success
 
+    assert rows_of(lake)["orders"]["state"] == "as delivered"
+    [manifest] = lake.root.manifests.glob("*.json")
+    told = json.loads(manifest.read_text())
+    manifest.write_text(json.dumps({**told, "received_at": "2026-01-01T00:00:00Z"}))
     row = rows_of(lake)["orders"]
-    assert row["state"].startswith("stale: a delivery is expected every")
+    assert row["state"] == "stale: a delivery is expected every 1:00:00"
     assert (row["files"], row["deliveries"], row["rows"], row["malformed"]) == (1, 1, 3, 0)
     assert row["fresh"] is False
     shown = lake.command("sources").output
@@ -151,6 +206,10 @@ def _parquet(path: Path) -> None:
     frame.write_parquet(path)
 
 
+def _names_of_ours(path: Path) -> None:
+    path.write_text('Meaning,DY,pl,,"a""b\\{x}"\n1,2,3,4,5\n2,3,4,5,6\n')
+
+
 def _strange_csv(path: Path) -> None:
     path.write_text('class,2019,"a ""b""",filter,2019\u00a0\n1,N/A,x,"1,000",\n2,3,y,2,\n')
 
@@ -161,6 +220,8 @@ def _strange_csv(path: Path) -> None:
         ("book.xlsx", _workbook, ["--sheet", "Figures"], ["dy.Date(", "format=Excel("]),
         ("figures.json", _json, ["--records", "result.items"], ["dy.Bool(", "format=Json("]),
         ("figures.parquet", _parquet, [], ["dy.Date(", "renames={'_layer': 'layer'}"]),
+        ("origin.csv", _names_of_ours, [], ["meaning_ =", "dy_ =", "header=''"]),
+        ('w" {x}\\.csv', _names_of_ours, [], ["meaning_ ="]),
         ("strange.csv", _strange_csv, [], ["nulls=['N/A']", 'thousands=","', "class_ ="]),
     ],
 )
@@ -182,7 +243,8 @@ def test_a_suggestion_works_for_every_format(
     for words in says:
         assert words in done.stdout
     lake = domains(shop="", suggested=done.stdout)
-    folder = lake.root.landing / name.split(".")[0]
+    [claimed] = re.findall(r"files=(.*),", done.stdout)
+    folder = lake.root.landing / ast.literal_eval(claimed).split("/")[0]
     folder.mkdir(parents=True)
     shutil.copy(file, folder / name)
 

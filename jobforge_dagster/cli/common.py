@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import datetime
 from functools import wraps
 from typing import Any
@@ -32,14 +33,24 @@ def command(
     def declare(function: Callable[..., None]) -> click.Command:
         @wraps(function)
         def told(**options: Any) -> None:
-            try:
+            with in_words():
                 function(**options)
-            except JobForgeError as error:
-                raise click.ClickException(str(error)) from None
 
         return group.command(name, epilog=shown if examples else None)(told)
 
     return declare
+
+
+@contextmanager
+def in_words() -> Iterator[None]:
+    """Tell errors of people, of the platform and of the disk without a traceback."""
+    try:
+        yield
+    except JobForgeError as error:
+        raise click.ClickException(str(error)) from None
+    except OSError as error:
+        where = f": {error.filename}" if error.filename else ""
+        raise click.ClickException(f"{error.strerror or error}{where}") from None
 
 
 def print_json(value: Any) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 import click
 import polars as pl
 
-from jobforge_dagster.cli.common import command, print_grid, print_json
+from jobforge_dagster.cli.common import command, in_words, print_grid, print_json
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.discovery import discover, packages_from_environment
+from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage import deliveries
 from jobforge_dagster.medallion.storage.landing import landed
 from jobforge_dagster.medallion.storage.noticing import Due, look
@@ -24,7 +25,8 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 def sources(context: click.Context, as_json: bool) -> None:
     """List the sources: their files, deliveries and rows, and what is missing or due."""
     if context.invoked_subcommand is None:
-        _list(as_json)
+        with in_words():
+            _list(as_json)
 
 
 @command(sources, "suggest", examples=["jobforge sources suggest wages.csv > wages.py"])
@@ -48,6 +50,29 @@ def suggest(file: Path, sheet: str | None, header_row: int, records: str | None)
     click.echo(text_for(file, found), nl=False)
 
 
+@command(
+    sources,
+    "withdraw",
+    examples=["jobforge sources withdraw orders 5b1f0c2e --by team:shop --why 'not ours'"],
+)
+@click.argument("source")
+@click.argument("batch")
+@click.option("--by", required=True, help="Who answers for it.")
+@click.option("--why", required=True, help="The reason.")
+def withdraw(source: str, batch: str, by: str, why: str) -> None:
+    """Take a delivery out of force, as one that came by mistake.
+
+    It stays staged. The tables are made without it by the next run.
+    """
+    declared = {each.name: each for each in discover(packages_from_environment()).sources}
+    if source not in declared:
+        raise JobForgeError(f"There is no source {source!r}. See: jobforge sources")
+    told = deliveries.withdraw(
+        DataRoot.from_environment(), declared[source], batch, f"{by}: {why}", datetime.now(UTC)
+    )
+    click.echo(f"{source}: batch {told.batch_id} ({told.file}) is withdrawn. It stays staged.")
+
+
 def _list(as_json: bool) -> None:
     root, now = DataRoot.from_environment(), datetime.now(UTC)
     declared = discover(packages_from_environment())
@@ -68,7 +93,11 @@ def _list(as_json: bool) -> None:
 
 def _row(root: DataRoot, source: Source, due: dict[str, Due], now: datetime) -> dict[str, Any]:
     lying = landed(root, source)
-    standing = deliveries.standing(root, source)
+    trouble = None
+    try:
+        standing = deliveries.standing(root, source)
+    except JobForgeError as error:
+        standing, trouble = [], str(error)
     last = standing[-1] if standing else None
     age = (now - last.received_at) if last else None
     waiting = due.get(source.staged_key) or due.get(source.key)
@@ -86,7 +115,7 @@ def _row(root: DataRoot, source: Source, due: dict[str, Due], now: datetime) -> 
         "age_days": round(age.total_seconds() / 86400, 1) if age else None,
         "fresh": None if not age or not source.cadence else age <= source.cadence,
         "combine": source.combine,
-        "state": _state(source, bool(lying), waiting, age),
+        "state": trouble or _state(source, bool(lying), waiting, age),
     }
 
 
@@ -96,5 +125,5 @@ def _state(source: Source, lies: bool, due: Due | None, age: timedelta | None) -
     if age is None:
         return f"missing: source/{source.files}"
     if source.cadence and age > source.cadence:
-        return f"stale: a delivery is expected every {source.cadence.days} days"
+        return f"stale: a delivery is expected every {source.cadence}"
     return "as delivered" if lies else "left the landing folder; stands as delivered"

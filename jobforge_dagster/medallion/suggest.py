@@ -18,9 +18,9 @@ import polars as pl
 
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.errors import DeliveryError
-from jobforge_dagster.medallion.formats import Excel, Format, Parquet, format_of, name_of
+from jobforge_dagster.medallion.formats import Excel, Format, Parquet, format_of
 from jobforge_dagster.medallion.layers.casting import from_text
-from jobforge_dagster.medallion.layers.names import trimmed
+from jobforge_dagster.medallion.layers.names import normal, trimmed
 from jobforge_dagster.medallion.layers.nested import as_text
 from jobforge_dagster.medallion.provenance import CARRIED, PROVENANCE, SOURCE_ROW
 from jobforge_dagster.medallion.readers import read, unpacked
@@ -35,6 +35,19 @@ _TYPES: tuple[tuple[str, pl.DataType], ...] = (
     ("Date", pl.Date()),
     ("Datetime", pl.Datetime()),
 )
+_IMPORTED = (
+    "dy",
+    "pl",
+    "meaning",
+    "origin",
+    "domain",
+    "licence",
+    "csv",
+    "excel",
+    "json",
+    "parquet",
+)
+"""Names that a domain file uses itself, in whatever case."""
 _LEADING_ZERO = r"^[+-]?0\d"
 _GROUPED = r"^[+-]?\d{1,3}(?:,\d{3})+(?:\.\d+)?$"
 _KEY_WIDTH, _KEY_AMONG = 3, 8
@@ -86,11 +99,22 @@ def suggest(path: Path, format_: Format | None = None) -> str:
         records = reading.records.drop(SOURCE_ROW).collect(engine="streaming")
         used = {name: renames[name] for name in reading.header if name in renames}
         sheet = reading.facts.get("sheet")
+    twins = [name for name in reading.header if normal(name) in _twice(reading.header)]
+    if twins:
+        raise DeliveryError(
+            f"{path.name}: the headers {', '.join(map(repr, twins))} are the same once trimmed. "
+            f"Ask the publisher to name them apart."
+        )
     if records.is_empty():
         raise DeliveryError(f"{path.name} has no records to learn from.")
     if isinstance(declared, Excel):
         declared = Excel(sheet=sheet, header_row=declared.header_row)
     return _text(path, declared, used, _look(records, declared))
+
+
+def _twice(headers: Sequence[str]) -> set[str]:
+    seen = [normal(header) for header in headers]
+    return {header for header in seen if seen.count(header) > 1}
 
 
 def _look(records: pl.DataFrame, format_: Format) -> _Found:
@@ -164,7 +188,7 @@ def _bare(column: pl.Series) -> pl.Series:
 
 def _names(headers: Sequence[str]) -> list[str]:
     """Python names for headers, each its own."""
-    reserved = {*dir(dy.Schema), *PROVENANCE, *CARRIED, "source_system"}
+    reserved = {*dir(dy.Schema), *PROVENANCE, *CARRIED, "source_system", *_IMPORTED}
     names: list[str] = []
     for place, header in enumerate(headers, start=1):
         plain = re.sub(r"[^0-9a-z]+", "_", header.casefold()).strip("_")
@@ -187,7 +211,7 @@ def _text(path: Path, format_: Format, renames: dict[str, str], found: _Found) -
     domain = _names([path.name.split(".")[0]])[0]
     schema = "".join(part.capitalize() for part in domain.split("_")) + "Record"
     claimed = re.sub(r"[*?\[\]]", "?", path.name)
-    options = [f'files="{domain}/{claimed}"', f"schema={schema}", "origin=ORIGIN"]
+    options = [f"files={f'{domain}/{claimed}'!r}", f"schema={schema}", "origin=ORIGIN"]
     if format_ != format_of(path.name):
         options.append(f"format={format_!r}")
     if found.nulls:
@@ -198,7 +222,7 @@ def _text(path: Path, format_: Format, renames: dict[str, str], found: _Found) -
         options.append(f"renames={renames!r}")
     imports = ["Domain", "Licence", "Origin", "meaning"]
     lines = [
-        f'"""{path.name}: say in a sentence what it tells."""',
+        f'"""{domain}: say in a sentence what it tells."""',
         "",
         "import dataframely as dy",
         "import polars as pl",
@@ -254,6 +278,3 @@ def _declaration(column: _Column) -> str:
     header = "" if column.header == column.name else f", header={column.header!r}"
     told.append(f"metadata=meaning({said}{header})")
     return f"{column.name} = dy.{column.kind}({', '.join(told)})"
-
-
-__all__ = ["name_of", "suggest"]

@@ -55,15 +55,17 @@ class AsOf:
 
     Attributes:
         moment: UTC.
+        arrived: when the last delivery of then did.
         records: the data root where the publications of then are recorded.
     """
 
     moment: datetime
+    arrived: datetime
     records: DataRoot
 
     def publication(self, key: str, fingerprint: str) -> Publication | None:
-        """What was recorded when a table was made from the same inputs by the same code."""
-        return recorded(self.records, key, fingerprint, self.moment)
+        """What was recorded then, if it was made from the same inputs by the same code."""
+        return recorded(self.records, key, fingerprint, self.moment, self.arrived)
 
 
 def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:

@@ -16,6 +16,7 @@ from jobforge_dagster.medallion.layers.staged import looking_on
 from jobforge_dagster.medallion.storage import deliveries
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.landing import claims, place_for
+from jobforge_dagster.medallion.storage.parquet import sha256_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster.orchestration.replay import instance_of_the_command_line, reasons
@@ -66,6 +67,7 @@ def ingest(
     packages = packages or packages_from_environment()
     declared = discover(packages).sources
     placed = [(file, *_place(root, file, name, declared)) for file in files]
+    _refuse_losses(root, placed)
     for file, _, place in placed:
         _put(file, root.landing / place)
     sources = list(dict.fromkeys(source for _, source, _ in placed))
@@ -101,13 +103,9 @@ def _place(
     landing = root.landing.resolve()
     there = file.resolve()
     inside = there.relative_to(landing).as_posix() if there.is_relative_to(landing) else None
-    found = []
-    for source in declared:
-        if name is not None and source.name != name:
-            continue
-        if inside and claims(source, inside):
-            found.append((source, inside))
-            continue
+    able = [source for source in declared if name is None or source.name == name]
+    found = [(source, inside) for source in able if inside and claims(source, inside)]
+    for source in able if not found else ():
         try:
             place = place_for(source, file.name)
         except DeliveryError:
@@ -127,6 +125,28 @@ def _place(
         else f"No source claims a file called {file.name!r}. Say whose it is by --source, or start "
         f"a domain file for it by: jobforge sources suggest {file}"
     )
+
+
+def _refuse_losses(root: DataRoot, placed: Sequence[tuple[Path, Source, str]]) -> None:
+    """Refuse to overwrite what was not staged: another of the files, or what lies there."""
+    taken: dict[str, Path] = {}
+    for file, source, place in placed:
+        other = taken.setdefault(place, file)
+        if other is not file and other.resolve() != file.resolve():
+            raise JobForgeError(
+                f"{other} and {file} would both become source/{place}. Ingest one after the other, "
+                f"or rename one."
+            )
+        there = root.landing / place
+        if not there.exists() or there.samefile(file):
+            continue
+        if not there.is_file():
+            raise JobForgeError(f"source/{place} is no file. Move it away.")
+        if deliveries.find(root, deliveries.batch_id_of(source, sha256_of(there))) is None:
+            raise JobForgeError(
+                f"source/{place} lies there and was not staged yet: it would be lost. Stage it "
+                f"first by: jobforge ingest {there}"
+            )
 
 
 def _put(file: Path, to: Path) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,7 +20,7 @@ import dagster as dg
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
-from jobforge_dagster.medallion.storage import deliveries
+from jobforge_dagster.medallion.storage import deliveries, quarantine
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.noticing import follow
 from jobforge_dagster.medallion.storage.publications import standing
@@ -71,10 +72,13 @@ def rebuild(
     packages = packages or packages_from_environment()
     declared = discover(packages)
     moment = _moment(root, declared.sources, as_of)
-    there = [
-        each
-        for each in declared.sources
-        if deliveries.in_force(each, deliveries.arrivals(root, each), moment)
+    logs = {each: deliveries.arrivals(root, each) for each in declared.sources}
+    there = [each for each, log in logs.items() if deliveries.in_force(each, log, moment)]
+    arrived = [
+        arrival.received_at
+        for each in there
+        for arrival in logs[each]
+        if arrival.counts and arrival.received_at <= moment
     ]
     if not there:
         raise JobForgeError(f"Nothing had arrived by {moment:%Y-%m-%d %H:%M:%S} UTC.")
@@ -83,7 +87,7 @@ def rebuild(
         target = DataRoot(into)
         _take_along(root, target, there, moment)
         instance = dg.DagsterInstance.ephemeral()  # the history tells of the data root alone
-    defs = build_definitions(packages, target, AsOf(moment, root))
+    defs = build_definitions(packages, target, AsOf(moment, max(arrived), root))
     keys = follow(declared, [source.key for source in there], lambda _: False)
     result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
         asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
@@ -109,16 +113,13 @@ def _is_of_then(root: DataRoot, key: str, run_id: str) -> bool:
 
 def _moment(root: DataRoot, sources: Sequence[Source], as_of: str) -> datetime:
     """The moment that a time or a batch stands for: of a batch, that of its first arrival."""
-    try:
+    with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(as_of)
-    except ValueError:
-        pass
-    else:
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     first: dict[str, datetime] = {}
     for source in sources:
         for arrival in deliveries.arrivals(root, source):
-            if arrival.batch_id.startswith(as_of):
+            if as_of and arrival.batch_id.startswith(as_of):
                 first.setdefault(arrival.batch_id, arrival.received_at)
     if len(first) == 1:
         return next(iter(first.values()))
@@ -132,8 +133,10 @@ def _take_along(
     root: DataRoot, target: DataRoot, sources: Sequence[Source], until: datetime
 ) -> None:
     """Lay the deliveries of then into another root: the same files, where that is possible."""
-    if target.path.exists() and any(target.path.iterdir()):
-        raise JobForgeError(f"{target.path} is not empty. Name a folder that is, or a new one.")
+    if target.path.resolve().is_relative_to(root.path.resolve()):
+        raise JobForgeError(f"{target.path} lies within the data root. Name a folder elsewhere.")
+    if target.path.exists() and (not target.path.is_dir() or any(target.path.iterdir())):
+        raise JobForgeError(f"{target.path} is not an empty folder. Name one, or a new one.")
     for source in sources:
         for arrival in deliveries.arrivals(root, source):
             if arrival.received_at > until:
@@ -144,10 +147,11 @@ def _take_along(
             staged = target.path / manifest.staged_file
             if not staged.exists():
                 _link(root.path / manifest.staged_file, staged)
+                quarantine.take_along(root, target, source.staged_key, manifest)
                 deliveries.commit(target, manifest)
             deliveries.note(target, source, arrival)
     if root.waivers.exists():
-        _link(root.waivers, target.waivers)
+        shutil.copyfile(root.waivers, target.waivers)  # people write into theirs
 
 
 def _link(file: Path, to: Path) -> None:

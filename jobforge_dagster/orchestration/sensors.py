@@ -10,8 +10,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import dagster as dg
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
@@ -62,6 +64,8 @@ def deliveries_sensor(
             )
         asked = [due for due in found.due if _attempts(context.instance, due) < ATTEMPTS]
         left = [due for due in found.due if due not in asked]
+        first = {due.key for due in asked}
+        asked = [due for due in asked if due.after not in first]
         for due in left:
             context.log.error(
                 f"{due.key}: {due.why}. {ATTEMPTS} runs did not mend it, so it is not tried again "
@@ -107,31 +111,43 @@ def _under_way(instance: dg.DagsterInstance) -> str | None:
     for record in instance.get_run_records(unfinished, limit=20):
         since = datetime.fromtimestamp(record.update_timestamp.timestamp(), UTC)
         process = _process(instance, record.dagster_run.run_id)
-        alive = now() - since < _PATIENCE if process is None else _exists(process)
+        alive = now() - since < _PATIENCE if process is None else _executes(*process)
         if alive:
             return record.dagster_run.run_id
     return None
 
 
-def _process(instance: dg.DagsterInstance, run_id: str) -> int | None:
-    """The process on this machine that executes a run, as far as the history tells."""
+def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
+    """The process on this machine that executes a run, and when it said so."""
     if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
         return None
     for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
         told = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
         if "pid" in told and str(told["pid"].value).isdigit():
-            return int(str(told["pid"].value))
+            return int(str(told["pid"].value)), entry.timestamp
     return None
 
 
-def _exists(process: int) -> bool:
+def _executes(process: int, said: float) -> bool:
+    """Whether a process still is the one that said so, and not a later one of its number."""
     try:
         os.kill(process, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        return True
-    return True
+        pass
+    began = _began(process)
+    if began is None:
+        return time.time() - said < _PATIENCE.total_seconds()
+    return began <= said
+
+
+def _began(process: int) -> float | None:
+    """When a process began; ``None`` where the system does not tell."""
+    try:
+        return Path(f"/proc/{process}").stat().st_ctime
+    except OSError:
+        return None
 
 
 def _told(found: Look, left: Sequence[Due] = ()) -> str:

@@ -144,6 +144,9 @@ def fetch_all(
             outcomes.append(fetch(root, source, client=client, policy=policy, progress=watch))
         except JobForgeError as error:
             outcomes.append(Outcome(source.name, failure=str(error)))
+        except OSError as error:
+            told = f"{error.strerror or error}: {error.filename}"
+            outcomes.append(Outcome(source.name, failure=told))
     return outcomes
 
 

@@ -39,7 +39,8 @@ CAST, TEXT = "cast", "text"
 """Kinds of bronze's rules; each column has one of both, named after it."""
 
 _RAW, _TYPED, _FOLLOWS = "__raw_{}", "__typed_{}", "__follows_{}"
-_PLACE = "__place"
+_WITHDRAW = " A delivery that came by mistake is taken out by: jobforge sources withdraw."
+_PLACE, _KEYLESS = "__place", "__keyless"
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,7 @@ def columns_of(source: Source, staged: list[str], file: str) -> list[BronzeColum
     used: set[str] = set()
     for name, column in source.schema.columns().items():
         said = meaning_of(column)
-        header = (said.header if said else None) or name
+        header = said.header if said and said.header is not None else name
         match = delivered.get(normal(header))
         if match is None:
             raise _missing(source, header, staged, file)
@@ -139,7 +140,9 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
     rows = whole.select(pl.len())
     grain: Grain = Rows()
     if source.combine == "upsert":
-        by = [_raw(name) for name in source.schema.primary_key()]
+        by = [_key(name) for name in source.schema.primary_key()]
+        keyless = pl.any_horizontal(_raw(name).is_null() for name in source.schema.primary_key())
+        by.append(pl.when(keyless).then(pl.col(_PLACE)).alias(_KEYLESS))  # each is a row of its own
         newest = whole.group_by(by).agg(pl.col(_PLACE).max())
         frame = frame.join(newest.select(_PLACE), on=_PLACE, how="semi")
         rows = newest.select(pl.len())
@@ -222,6 +225,12 @@ def _raw(name: str) -> pl.Expr:
     return exactly(_RAW.format(name))
 
 
+def _key(name: str) -> pl.Expr:
+    """What tells two keys apart: the value, or the text where it does not read as one."""
+    text = _raw(name).str.strip_chars()
+    return pl.coalesce(exactly(name).cast(pl.String).str.strip_chars(), text).alias(f"__key_{name}")
+
+
 def _not_cast(column: BronzeColumn) -> pl.Expr:
     return exactly(column.name).is_null() & _raw(column.name).is_not_null()
 
@@ -276,5 +285,5 @@ def _missing(source: Source, header: str, staged: list[str], file: str) -> Contr
     found = ", ".join(repr(name) for name in staged)
     return ContractError(
         f"{source.key}: the column {header!r} is missing from {file}, which has {found}."
-        f"{hint if nearest else ''}"
+        f"{hint if nearest else ''}{'' if source.combine == 'snapshot' else _WITHDRAW}"
     )

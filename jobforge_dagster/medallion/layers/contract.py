@@ -19,6 +19,7 @@ What a plan or the data must show is enforced where the layer is built: ``staged
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import get_args
 
 import dataframely as dy
@@ -38,6 +39,7 @@ from jobforge_dagster.medallion.layers.casting import can_cast
 from jobforge_dagster.medallion.layers.names import normal
 from jobforge_dagster.medallion.provenance import CARRIED, PROVENANCE
 from jobforge_dagster.medallion.quality.rules import CELLS_READ, check_templates, rule_names
+from jobforge_dagster.medallion.storage.landing import check_files
 
 MAY_READ: dict[Layer, frozenset[Layer]] = {
     "silver": frozenset({"bronze", "silver"}),
@@ -68,8 +70,9 @@ def check_source(source: Source) -> None:
         raise DeclarationError(
             f"{source.key}: combine={source.combine!r} is none of {', '.join(get_args(Combine))}."
         )
-    if source.files.startswith("/") or ".." in source.files.split("/"):
-        raise DeclarationError(f"{source.key}: files= leads out of the landing folder.")
+    check_files(source)
+    if source.cadence is not None and source.cadence < timedelta(minutes=1):
+        raise DeclarationError(f"{source.key}: cadence={source.cadence} is less than a minute.")
     if "source_system" in source.schema.column_names():
         raise DeclarationError(
             f"{source.key}: source_system is added by bronze; name the column otherwise."

@@ -34,7 +34,7 @@ from jobforge_dagster.medallion.provenance import (
 )
 from jobforge_dagster.medallion.readers import Reading, read, unpacked
 from jobforge_dagster.medallion.storage import deliveries, parquet, quarantine
-from jobforge_dagster.medallion.storage.atomic import append_line, replacing
+from jobforge_dagster.medallion.storage.atomic import alone, append_line, replacing
 from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.fetched import last_fetch
 from jobforge_dagster.medallion.storage.landing import Landed, Seen, landed, stamp_of
@@ -115,6 +115,11 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
     Raises:
         DeliveryError: a file cannot be staged (the others are), or which one stands cannot be told.
     """
+    with alone(root.cache / "locks" / source.name):
+        return _staged(root, source, Ticket(run_id, at))
+
+
+def _staged(root: DataRoot, source: Source, ticket: Ticket) -> Staging | None:
     log = deliveries.arrivals(root, source)
     before = list(deliveries.in_force(source, log).values())[-1:]
     files = landed(root, source)
@@ -125,8 +130,7 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
         with _noting(failures):
             found[each] = seen.sha256(each)
     new: list[Manifest] = []
-    ticket = Ticket(run_id, at)
-    for each, arrival in deliveries.news(source, log, found, at):
+    for each, arrival in deliveries.news(source, log, found, files, ticket.at):
         with _noting(failures):
             manifest = deliveries.find(root, arrival.batch_id)
             if manifest is None:
@@ -145,7 +149,9 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
     )
     if failures:
         raise DeliveryError("\n".join(failures))
-    quarantine.settle_deliveries(root, source.staged_key, standing, run_id=run_id, at=at)
+    quarantine.settle_deliveries(
+        root, source.staged_key, standing, run_id=ticket.run_id, at=ticket.at
+    )
     if not standing:
         return None
     last = deliveries.find(root, before[0]) if before else None

@@ -41,7 +41,7 @@ class Waiver(BaseModel):
 
     def holds(self, table: str, day: date) -> bool:
         """Whether it has an effect on a table on a day."""
-        return self.table == table and day <= self.until
+        return self.table == table and self.given <= day <= self.until
 
     @property
     def fits(self) -> pl.Expr:

@@ -32,7 +32,8 @@ def files_of(root: DataRoot, source: Source, manifests: Sequence[Manifest]) -> l
     if len(staged) <= LOOSE:
         return staged
     batches = [manifest.batch_id for manifest in manifests]
-    kept = sorted(_folder(root, source).glob("*.parquet"))
+    folder = _folder(root, source, manifests[0])
+    kept = sorted(folder.glob("*.parquet"))
     together, count = None, 0
     for file in kept:
         held = parquet.footer_of(file).get("batches", [])
@@ -40,22 +41,26 @@ def files_of(root: DataRoot, source: Source, manifests: Sequence[Manifest]) -> l
             together, count = file, len(held)
     if len(staged) - count > LOOSE:
         before = [] if together is None else [together]
-        together = _put_together(root, source, [*before, *staged[count:]], batches)
+        together = _put_together(folder, [*before, *staged[count:]], batches)
         count = len(staged)
         for file in kept:
-            file.unlink(missing_ok=True)
+            if file != together:
+                file.unlink(missing_ok=True)
     return [*([] if together is None else [together]), *staged[count:]]
 
 
-def _put_together(
-    root: DataRoot, source: Source, files: list[Path], batches: Sequence[str]
-) -> Path:
-    name = sha256("\n".join(batches).encode()).hexdigest()[:16]
-    path = _folder(root, source) / f"{name}.parquet"
+def _put_together(folder: Path, files: list[Path], batches: Sequence[str]) -> Path:
+    path = folder / f"{_digest(batches)}.parquet"
     with replacing(path) as temporary:
         parquet.run(parquet.sink(parquet.scan(files), temporary, {"batches": list(batches)}))
     return path
 
 
-def _folder(root: DataRoot, source: Source) -> Path:
-    return root.cache / "deliveries" / source.name
+def _folder(root: DataRoot, source: Source, alike: Manifest) -> Path:
+    """Of deliveries that have the same columns: those of others are none of theirs."""
+    columns = [*alike.header, str(alike.facts.get("types"))]
+    return root.cache / "deliveries" / source.name / _digest(columns)
+
+
+def _digest(parts: Sequence[str]) -> str:
+    return sha256("\n".join(parts).encode()).hexdigest()[:16]

@@ -87,6 +87,7 @@ class Arrival(BaseModel):
         modified: the time that the file itself claimed.
         counts: whether the content came into force with it; not if it was there already, under
             another name or date.
+        withdrawn: who took the content out of force again, and why; what is staged stays.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -97,6 +98,7 @@ class Arrival(BaseModel):
     received_at: datetime
     modified: datetime
     counts: bool
+    withdrawn: str | None = None
 
 
 @lru_cache(100_000)
@@ -159,7 +161,11 @@ def in_force(
     """
     found: dict[str, str] = {}
     for arrival in log:
-        if not arrival.counts or (until is not None and arrival.received_at > until):
+        if until is not None and arrival.received_at > until:
+            continue
+        if arrival.withdrawn:
+            found.pop(arrival.sha256, None)
+        if not arrival.counts:
             continue
         if found.get(arrival.sha256) == arrival.batch_id:
             del found[arrival.sha256]  # what comes again is the newest again
@@ -201,7 +207,11 @@ def commit(root: DataRoot, manifest: Manifest) -> Manifest:
 
 
 def news(
-    source: Source, log: Sequence[Arrival], found: Mapping[Landed, str], at: datetime
+    source: Source,
+    log: Sequence[Arrival],
+    found: Mapping[Landed, str],
+    lying: Iterable[Landed],
+    at: datetime,
 ) -> list[tuple[Landed, Arrival]]:
     """Which of the files that lie there are not in the arrival log as they are.
 
@@ -209,16 +219,16 @@ def news(
         source: the source.
         log: its arrivals.
         found: the files with the sha256 of each.
+        lying: these, and those that could not be read or may still grow.
         at: now, UTC.
 
     Raises:
         DeliveryError: several contents of a snapshot came at once.
     """
     last = {arrival.file: arrival for arrival in log}
-    batches = {arrival.batch_id for arrival in log}
     contents = {arrival.sha256 for arrival in log}
     force = in_force(source, log)
-    left = source.combine == "snapshot" and not force.keys() & {*found.values()}
+    left = source.combine == "snapshot" and not _stays(log, force, found, lying)
     fresh: list[tuple[Landed, Arrival]] = []
     for landed, sha256 in found.items():
         before = last.get(landed.file)
@@ -226,18 +236,19 @@ def news(
         modified = datetime.fromtimestamp(landed.modified_ns // 1000 / 1e6, UTC)
         if before and (before.batch_id, before.modified) == (batch, modified):
             continue
-        new = sha256 not in contents or (before is None and left)
+        new = sha256 not in contents or left
         changed = before is not None and before.sha256 != sha256
-        read_otherwise = batch not in batches and sha256 in force
+        counts = new or changed or force.get(sha256, batch) != batch  # or it is read otherwise now
         contents.add(sha256)
-        batches.add(batch)
+        if counts:
+            force[sha256] = batch
         arrival = Arrival(
             batch_id=batch,
             sha256=sha256,
             file=landed.file,
             received_at=at,
             modified=modified,
-            counts=new or changed or read_otherwise,
+            counts=counts,
         )
         fresh.append((landed, arrival))
     counting = {arrival.batch_id: arrival.file for _, arrival in fresh if arrival.counts}
@@ -250,10 +261,48 @@ def news(
     return fresh
 
 
+def _stays(
+    log: Iterable[Arrival],
+    force: Mapping[str, str],
+    found: Mapping[Landed, str],
+    lying: Iterable[Landed],
+) -> bool:
+    """Whether what is in force still lies there, or something under its name."""
+    last = [arrival.file for arrival in log if arrival.counts and arrival.sha256 in force][-1:]
+    return bool(force.keys() & {*found.values()} or {each.file for each in lying} & {*last})
+
+
 def note(root: DataRoot, source: Source, arrival: Arrival) -> None:
     """Write an arrival down. Its delivery must be committed."""
     line = json.dumps(arrival.model_dump(mode="json"), sort_keys=True, ensure_ascii=False)
     append_line(_arrivals(root, source), line)
+
+
+def withdraw(root: DataRoot, source: Source, batch_id: str, why: str, at: datetime) -> Arrival:
+    """Take a delivery out of force; it stays staged, and counts again if it is delivered anew.
+
+    Args:
+        root: the data root.
+        source: the source.
+        batch_id: of the delivery, or its start.
+        why: the reason, and who answers for it.
+        at: now, UTC.
+
+    Raises:
+        DeliveryError: no such delivery, or several, are in force.
+    """
+    log = arrivals(root, source)
+    batches = in_force(source, log).values()
+    found = [batch for batch in batches if batch.startswith(batch_id)]
+    if not batch_id or len(found) != 1:
+        raise DeliveryError(
+            f"{source.name}: {batch_id!r} stands for {len(found) if batch_id else 0} of the "
+            f"{len(batches)} deliveries in force. See: jobforge sources --json"
+        )
+    last = [arrival for arrival in log if arrival.batch_id == found[0]][-1]
+    told = last.model_copy(update={"received_at": at, "counts": False, "withdrawn": why})
+    note(root, source, told)
+    return told
 
 
 def staged_path(

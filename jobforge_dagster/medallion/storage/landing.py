@@ -18,16 +18,21 @@ from functools import cache, partial
 from pathlib import Path
 
 from jobforge_dagster.medallion.declare import Source
-from jobforge_dagster.medallion.errors import DeliveryError
+from jobforge_dagster.medallion.errors import DeclarationError, DeliveryError
 from jobforge_dagster.medallion.provenance import SEPARATOR
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.parquet import sha256_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _CHUNK = 1 << 20
+_ENTRY = 5
+"""What is remembered of a file: its stamp, and its hash."""
+_TEMPORARY = (".", "~$")
+"""How the names of files begin that are being written: ours, and those of office programs."""
 _RACY = 2.0
 """Seconds after a write in which another one may leave all times the same."""
 
+_LINK_TO_FOLDER = "is a link to a folder. Move the folder itself there"
 _LINK_OUT = "is a link out of the landing folder. Copy what it leads to there"
 
 Stamp = tuple[int, int, int, int]
@@ -84,15 +89,32 @@ def place_for(source: Source, name: str) -> str:
     Raises:
         DeliveryError: the source claims no such file.
     """
-    folder = source.files.rpartition("/")[0]
-    plain = source.files.replace("*", "").replace("?", "")
-    for file in (f"{folder}/{name}" if folder else name, plain):
+    folder = _literal_folder(source.files)
+    plain = source.files.rpartition("/")[2].replace("*", "").replace("?", "")
+    for file in (f"{folder}{name}", f"{folder}{plain}"):
         if claims(source, file):
             return file
     raise DeliveryError(
         f"{source.name} does not claim a file called {name!r}: its files={source.files!r}. Widen "
         f"the glob."
     )
+
+
+def check_files(source: Source) -> None:
+    """Refuse a glob that is none, or that leads out of the landing folder.
+
+    Raises:
+        DeclarationError: it does.
+    """
+    parts = source.files.split("/")
+    if source.files.startswith("/") or ".." in parts or "" in parts:
+        raise DeclarationError(f"{source.key}: files={source.files!r} is no path below landing.")
+    try:
+        _pattern(source.files)
+    except re.error as error:
+        raise DeclarationError(
+            f"{source.key}: files={source.files!r} is no glob: {error}."
+        ) from None
 
 
 def matching(source: Source, files: Sequence[Landed]) -> list[Landed]:
@@ -122,42 +144,53 @@ def walk(root: DataRoot, below: str = "") -> list[Landed]:
     """Everything below the landing folder, or one folder of it, in the order of paths.
 
     Folders are listed too: one that has the name of a file is a trouble to be told. Links to
-    folders are not followed.
+    folders are not followed; hidden files are none.
     """
     below = below.rstrip("/")
     start = root.landing / below
+    home = os.path.realpath(root.landing)
+    for folder in _above(f"{below}/") if below else ():
+        way = root.landing / folder
+        if way.is_symlink():
+            inside = _within(os.path.realpath(way), home)
+            trouble = _LINK_TO_FOLDER if inside else _LINK_OUT
+            return [Landed(folder, str(way), None, trouble, hides=True)]
     if not start.is_dir():
         return []
-    home = os.path.realpath(root.landing)
-    if not _within(os.path.realpath(start), home):
-        return [Landed(below, str(start), None, _LINK_OUT, hides=True)]
     return sorted(_entries(str(start), below, home), key=lambda each: each.file)
 
 
 def _entries(folder: str, below: str, home: str) -> Iterator[Landed]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            file = f"{below}/{entry.name}" if below else entry.name
-            if entry.is_dir(follow_symlinks=False):
-                yield Landed(file, entry.path, None, "is a folder; the source expects a file there")
-                yield from _entries(entry.path, file, home)
-                continue
-            trouble = _trouble(entry, home)
-            stamp = None
-            if not trouble:
-                try:
-                    status = entry.stat()
-                except OSError as error:
-                    trouble = f"cannot be read: {error.strerror or error}"
-                else:
-                    stamp = (
-                        status.st_ino,
-                        status.st_size,
-                        status.st_mtime_ns,
-                        status.st_ctime_ns,
-                    )
-            hides = trouble is not None and Path(entry.path).is_dir()
-            yield Landed(file, entry.path, stamp, trouble, hides)
+    try:
+        entries = list(os.scandir(folder))
+    except OSError as error:
+        told = f"cannot be read: {error.strerror or error}"
+        yield Landed(below, folder, None, told, hides=True)
+        return
+    for entry in entries:
+        if entry.name.startswith(_TEMPORARY):
+            continue
+        file = f"{below}/{entry.name}" if below else entry.name
+        if entry.is_dir(follow_symlinks=False):
+            yield Landed(file, entry.path, None, "is a folder; the source expects a file there")
+            yield from _entries(entry.path, file, home)
+            continue
+        trouble = _trouble(entry, home)
+        stamp: Stamp | None = None
+        if not trouble:
+            try:
+                status = entry.stat()
+            except OSError as error:
+                trouble = f"cannot be read: {error.strerror or error}"
+            else:
+                stamp = (
+                    status.st_ino,
+                    status.st_size,
+                    status.st_mtime_ns,
+                    status.st_ctime_ns,
+                )
+        hides = trouble is not None and Path(entry.path).is_dir()
+        yield Landed(file, entry.path, stamp, trouble, hides)
 
 
 def _trouble(entry: os.DirEntry[str], home: str) -> str | None:
@@ -172,7 +205,7 @@ def _trouble(entry: os.DirEntry[str], home: str) -> str | None:
         if not _within(target, home):
             return _LINK_OUT
         if os.path.isdir(target):  # noqa: PTH112
-            return "is a link to a folder. Move the folder itself there"
+            return _LINK_TO_FOLDER
     elif not entry.is_file():
         return "is no regular file"
     return None
@@ -222,9 +255,10 @@ class Seen:
     def __init__(self, root: DataRoot, source: Source) -> None:
         self._path = root.cache / "seen" / f"{source.name}.json"
         try:
-            self._known: dict[str, list[int | str]] = json.loads(self._path.read_bytes())
-        except (OSError, ValueError):
-            self._known = {}
+            read = json.loads(self._path.read_bytes())
+            self._known = {file: [*entry] for file, entry in read.items() if len(entry) == _ENTRY}
+        except (OSError, ValueError, TypeError, AttributeError):
+            self._known = {}  # not of ours: hashed again
         self._before = dict(self._known)
 
     def known(self, landed: Landed) -> str | None:

@@ -34,11 +34,13 @@ class Due:
         key: of the staged or other table to begin with.
         token: changes when something else is due of it.
         why: for people.
+        after: key of a table that is made first, if that is due too.
     """
 
     key: str
     token: str
     why: str
+    after: str | None = None
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ def look(
         there = matching(source, files)
         found, waiting = _whole(root, source, there, growing, at.timestamp())
         still |= waiting
-        due.extend(_delivered(source, log, found, at) or _made_from_others(root, source, log))
+        due.extend(_delivered(source, log, found, there, at))
+        due.extend(_made_from_others(root, source, log))
     for table in declared.tables:
         due.extend(_outdated(root, table))
     return Look(tuple(due), still, sum(each.stamp is not None for each in files))
@@ -139,6 +142,7 @@ def _delivered(
     source: Source,
     log: Sequence[Arrival],
     found: Mapping[Landed, str | DeliveryError],
+    there: Sequence[Landed],
     at: datetime,
 ) -> list[Due]:
     """What lies there of a source and is not staged as it lies."""
@@ -146,14 +150,15 @@ def _delivered(
     hashed = {each: told for each, told in found.items() if isinstance(told, str)}
     fresh: list[Arrival] = []
     try:
-        fresh = [each for _, each in deliveries.news(source, log, hashed, at) if each.counts]
+        news = deliveries.news(source, log, hashed, there, at)
+        fresh = [arrival for _, arrival in news if arrival.counts]
     except DeliveryError as error:
         troubles.append(str(error))
     told = [*(f"{arrival.file} is new" for arrival in fresh), *troubles]
     if not told:
         return []
     batches = [arrival.batch_id for arrival in fresh]
-    token = _token(source_version(source), *batches, *troubles)
+    token = _token(source_version(source), str(len(log)), *batches, *troubles)
     return [Due(source.staged_key, token, "; ".join(told))]
 
 
@@ -192,8 +197,9 @@ def _made_from_others(root: DataRoot, source: Source, log: Sequence[Arrival]) ->
     story = parquet.story_of(root.table(source.key))
     if story and story["inputs"].get(source.staged_key) == wanted:
         return []
-    token = _token(source_version(source), wanted)
-    return [Due(source.key, token, f"{source.key} was not made from what is staged")]
+    token = _token(source_version(source), wanted, _state(root, source.key))
+    why = f"{source.key} was not made from what is staged"
+    return [Due(source.key, token, why, after=source.staged_key)]
 
 
 def _outdated(root: DataRoot, table: Table) -> list[Due]:
@@ -205,8 +211,13 @@ def _outdated(root: DataRoot, table: Table) -> list[Due]:
     story = parquet.story_of(root.table(table.key))
     if story and story["inputs"] == wanted:
         return []
-    token = _token(table_version(table), *sorted(wanted.values()))
+    token = _token(table_version(table), *sorted(wanted.values()), _state(root, table.key))
     return [Due(table.key, token, f"{table.key} was not made from its inputs as they stand")]
+
+
+def _state(root: DataRoot, key: str) -> str:
+    """Changes whenever a table does, so that the same wish at another time is another wish."""
+    return str(len(list(root.publications(key).glob("*.json"))))
 
 
 def _token(*parts: str) -> str:

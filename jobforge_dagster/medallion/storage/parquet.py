@@ -95,7 +95,7 @@ def facts_of(path: Path) -> FileFacts:
             if statistics is not None and statistics.has_null_count:
                 name = column.path_in_schema
                 nulls[name] = nulls.get(name, 0) + statistics.null_count
-    columns = {name: str(dtype) for name, dtype in pl.read_parquet_schema(path).items()}
+    columns = {name: str(dtype) for name, dtype in scan(path).collect_schema().items()}
     return FileFacts(
         rows=footer.num_rows,
         size=path.stat().st_size,

@@ -195,28 +195,45 @@ def set_back(
     path = _path(root, publication)
     if not path.exists():
         _write(path, publication)
-    if instead_of is not None:
-        told = {
-            "at": by.at.isoformat(),
-            "run_id": by.run_id,
-            "publication": path.name,
-            "instead_of": _path(root, instead_of).name,
-        }
-        append_line(path.parent / _SET_BACK, json.dumps(told, sort_keys=True))
+    told = {
+        "at": by.at.isoformat(),
+        "run_id": by.run_id,
+        "publication": path.name,
+        "instead_of": _path(root, instead_of).name if instead_of else None,
+        "newest": max(each.name for each in path.parent.glob("*.json")),
+    }
+    append_line(path.parent / _SET_BACK, json.dumps(told, sort_keys=True))
 
 
-def recorded(root: DataRoot, key: str, fingerprint: str, moment: datetime) -> Publication | None:
-    """The publication of a table with a fingerprint that stood at a moment, or came next."""
-    found = [each for each in _all(root, key).values() if each.fingerprint == fingerprint]
+def recorded(
+    root: DataRoot, key: str, fingerprint: str, moment: datetime, arrived: datetime
+) -> Publication | None:
+    """The publication of a table that stood at a moment, if it has a fingerprint.
+
+    Deliveries that had arrived and were not promoted yet count as if they were: then it is the
+    publication that came next.
+
+    Args:
+        root: the data root.
+        key: of the table.
+        fingerprint: of the table as it would be made now, of the deliveries of then.
+        moment: UTC.
+        arrived: when the last of these deliveries did.
+    """
+    found = list(_all(root, key).values())
     before = [each for each in found if each.written_at <= moment]
-    return before[-1] if before else next(iter(found), None)
+    after = [each for each in found if each.written_at > moment]
+    stood = before[-1:]
+    if after and not (stood and stood[0].written_at >= arrived):
+        stood.append(after[0])
+    return next((each for each in stood if each.fingerprint == fingerprint), None)
 
 
 def _set_back(folder: Path) -> list[str]:
-    """The names of publications that were once set aside for a former one."""
+    """The names of the newest publications whenever a former one was made to stand again."""
     path = folder / _SET_BACK
     lines = path.read_text("utf-8").splitlines() if path.exists() else []
-    return [json.loads(line)["instead_of"] for line in lines if line.endswith("}")]
+    return [json.loads(line)["newest"] for line in lines if line.endswith("}")]
 
 
 def _write(path: Path, publication: Publication) -> None:

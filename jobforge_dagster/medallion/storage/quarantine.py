@@ -255,6 +255,21 @@ def _restore(
             return
 
 
+def take_along(root: DataRoot, target: DataRoot, key: str, manifest: Manifest) -> None:
+    """Lay the malformed records of a delivery into another root, as they are known in this one."""
+    if manifest.quarantine_file is None:
+        return
+    files = [root.path / manifest.quarantine_file, *_files(root, key, "_history/")[::-1]]
+    for file in files:
+        if not file.exists():
+            continue
+        records = parquet.scan(file).filter(pl.col("batch_id") == manifest.batch_id)
+        if records.select(pl.len()).collect().item():
+            run_id = parquet.footer_of(file).get("run_id", "")
+            _write(target.path / manifest.quarantine_file, records, key, run_id)
+            return
+
+
 def open_records(root: DataRoot) -> pl.LazyFrame:
     """Every record that stands, as :data:`record.RECORD`."""
     found = sorted(root.quarantined.glob("[!_]*/*/*.parquet"))
