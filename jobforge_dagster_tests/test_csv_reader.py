@@ -31,7 +31,9 @@ def tables(draw: st.DrawFn) -> tuple[list[str], list[list[str]]]:
     width = draw(st.integers(1, 5))
     header = draw(
         st.lists(
-            st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6),
+            st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=6).filter(
+                lambda name: not name.strip().startswith("__")  # reserved
+            ),
             min_size=width,
             max_size=width,
             unique=True,
