@@ -14,6 +14,7 @@ import openpyxl
 import polars as pl
 import pytest
 
+from jobforge_dagster.orchestration.ingest import ingest
 from jobforge_dagster_tests.conftest import REAL, Domains, Lake
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 
@@ -54,6 +55,25 @@ def test_a_file_that_lies_there_already_is_staged_where_it_is(domains: Domains) 
     [outcome] = json.loads(done.stdout)
     assert outcome["batches"][0]["file"] == "shop/orders.csv"
     assert outcome["batches"][0]["new"] is True
+
+
+def test_who_ingests_is_told_how_far_it_is(domains: Domains, tmp_path: Path) -> None:
+    lake = domains(shop=SHOP)
+    file = tmp_path / "orders.csv"
+    file.write_text(ORDERS.splitlines()[0] + "\n" + "1,Ann,2\n" * 100_000)
+    told: list[tuple[str, int, int]] = []
+
+    [outcome] = ingest(
+        lake.root,
+        [file],
+        progress=lambda *each: told.append(each),
+        packages=lake.packages,
+        instance=lake.instance,
+    )
+
+    assert outcome.failure is None
+    assert told[-1] == ("shop/orders.csv", 100_000, 100_000)
+    assert [done for _, done, _ in told] == sorted(done for _, done, _ in told)
 
 
 def test_a_file_of_another_name_is_taken_for_a_named_source(

@@ -115,7 +115,7 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
     Raises:
         DeliveryError: a file cannot be staged (the others are), or which one stands cannot be told.
     """
-    with alone(root.cache / "locks" / source.name):
+    with alone(root.lock(source.name)):
         return _staged(root, source, Ticket(run_id, at))
 
 

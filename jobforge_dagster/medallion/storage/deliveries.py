@@ -21,7 +21,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import DeliveryError
 from jobforge_dagster.medallion.formats import name_of
-from jobforge_dagster.medallion.storage.atomic import append_line, creating
+from jobforge_dagster.medallion.storage.atomic import alone, append_line, creating
 from jobforge_dagster.medallion.storage.landing import Landed
 from jobforge_dagster.medallion.storage.root import DataRoot
 
@@ -226,7 +226,11 @@ def news(
         DeliveryError: several contents of a snapshot came at once.
     """
     last = {arrival.file: arrival for arrival in log}
-    contents = {arrival.sha256 for arrival in log}
+    contents: set[str] = set()
+    for arrival in log:
+        contents.add(arrival.sha256)
+        if arrival.withdrawn:
+            contents.remove(arrival.sha256)
     force = in_force(source, log)
     left = source.combine == "snapshot" and not _stays(log, force, found, lying)
     fresh: list[tuple[Landed, Arrival]] = []
@@ -242,7 +246,7 @@ def news(
         contents.add(sha256)
         if counts:
             force[sha256] = batch
-        arrival = Arrival(
+        came = Arrival(
             batch_id=batch,
             sha256=sha256,
             file=landed.file,
@@ -250,7 +254,7 @@ def news(
             modified=modified,
             counts=counts,
         )
-        fresh.append((landed, arrival))
+        fresh.append((landed, came))
     counting = {arrival.batch_id: arrival.file for _, arrival in fresh if arrival.counts}
     if source.combine == "snapshot" and len(counting) > 1:
         raise DeliveryError(
@@ -279,7 +283,9 @@ def note(root: DataRoot, source: Source, arrival: Arrival) -> None:
 
 
 def withdraw(root: DataRoot, source: Source, batch_id: str, why: str, at: datetime) -> Arrival:
-    """Take a delivery out of force; it stays staged, and counts again if it is delivered anew.
+    """Take a delivery out of force; it stays staged.
+
+    It counts again once it comes under another name or date.
 
     Args:
         root: the data root.
@@ -291,17 +297,18 @@ def withdraw(root: DataRoot, source: Source, batch_id: str, why: str, at: dateti
     Raises:
         DeliveryError: no such delivery, or several, are in force.
     """
-    log = arrivals(root, source)
-    batches = in_force(source, log).values()
-    found = [batch for batch in batches if batch.startswith(batch_id)]
-    if not batch_id or len(found) != 1:
-        raise DeliveryError(
-            f"{source.name}: {batch_id!r} stands for {len(found) if batch_id else 0} of the "
-            f"{len(batches)} deliveries in force. See: jobforge sources --json"
-        )
-    last = [arrival for arrival in log if arrival.batch_id == found[0]][-1]
-    told = last.model_copy(update={"received_at": at, "counts": False, "withdrawn": why})
-    note(root, source, told)
+    with alone(root.lock(source.name)):
+        log = arrivals(root, source)
+        batches = in_force(source, log).values()
+        found = [batch for batch in batches if batch_id and batch.startswith(batch_id)]
+        if len(found) != 1:
+            raise DeliveryError(
+                f"{source.name}: {batch_id!r} stands for {len(found)} of the {len(batches)} "
+                f"deliveries in force. See: jobforge sources --json"
+            )
+        last = [arrival for arrival in log if arrival.batch_id == found[0]][-1]
+        told = last.model_copy(update={"received_at": at, "counts": False, "withdrawn": why})
+        note(root, source, told)
     return told
 
 

@@ -42,6 +42,10 @@ class DataRoot:
         """What can be found out again, and may be deleted at any time."""
         return self.path / ".cache"
 
+    def lock(self, source: str) -> Path:
+        """What a process holds that changes which deliveries of a source are in force."""
+        return self.cache / "locks" / source
+
     @property
     def waivers(self) -> Path:
         """The file of waivers."""
