@@ -74,6 +74,11 @@ AT_ONCE = SHOP.replace("origin=ORIGIN)", "origin=ORIGIN, still=timedelta(0))")
 AT_ONCE = f"from datetime import timedelta\n{AT_ONCE}"
 
 
+@pytest.fixture(autouse=True)
+def _no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sensors, "PAUSES", (0, 0, 0))
+
+
 @pytest.fixture
 def watch(domains: Domains) -> Watch:
     """A built shop whose files need not lie still."""
@@ -237,6 +242,21 @@ def test_a_file_that_fails_is_tried_again_a_few_times_and_then_told(watch: Watch
     assert tick.asked == ALL
     assert watch.answer(tick)
     assert watch.tick().asked == []
+
+
+def test_between_two_attempts_there_is_a_pause(
+    watch: Watch, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sensors, "PAUSES", (0, 3600))
+    watch.lake.drop(FILE, b"\x89PNG\r\n\x1a\n\x00\x00")
+    assert not watch.answer(watch.tick())
+
+    waiting = watch.tick()
+
+    assert waiting.asked == []
+    assert "Due: staged/orders" in waiting.said
+    monkeypatch.setattr(sensors, "PAUSES", (0, 0))
+    assert watch.tick().asked == ALL
 
 
 def test_contents_that_come_and_go_are_asked_for_each_time(watch: Watch) -> None:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 import dagster as dg
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
@@ -23,8 +24,8 @@ from jobforge_dagster.medallion.storage.noticing import Due, Look, follow, look
 from jobforge_dagster.medallion.storage.publish import now
 from jobforge_dagster.medallion.storage.root import DataRoot
 
-ATTEMPTS = 3
-"""Runs that are asked for before the same thing is only told."""
+PAUSES = (0, 60, 600)
+"""Seconds before each of the runs that are asked for, after which the same thing is only told."""
 
 EVERY = 10
 """Seconds between two looks, at least."""
@@ -62,15 +63,16 @@ def deliveries_sensor(
             return dg.SensorResult(
                 skip_reason=f"{_told(found)} Waiting for run {under_way[:8]} to end.", cursor=cursor
             )
-        asked = [due for due in found.due if _attempts(context.instance, due) < ATTEMPTS]
-        left = [due for due in found.due if due not in asked]
+        tried = {due: _tried(context.instance, due) for due in found.due}
+        left = [due for due, attempts in tried.items() if attempts.runs == len(PAUSES)]
+        asked = [due for due, attempts in tried.items() if attempts.again <= now()]
         first = {due.key for due in asked}
         asked = [due for due in asked if due.after not in first]
         for due in left:
             context.log.error(
-                f"{due.key}: {due.why}. {ATTEMPTS} runs did not mend it, so it is not tried again "
-                f"until the file or its declaration changes. See the last of those runs, or "
-                f"materialise {due.key} by hand."
+                f"{due.key}: {due.why}. {len(PAUSES)} runs did not mend it, so it is not tried "
+                f"again until the file or its declaration changes. See the last of those runs, "
+                f"or materialise {due.key} by hand."
             )
         keys = follow(declared, [due.key for due in asked], lambda key: root.table(key).exists())
         if not keys:
@@ -100,9 +102,19 @@ def _tag(due: Due) -> str:
     return f"jobforge.due/{hashlib.sha256(due.key.encode()).hexdigest()[:16]}"
 
 
-def _attempts(instance: dg.DagsterInstance, due: Due) -> int:
-    """How many runs were asked for because of just this."""
-    return instance.get_runs_count(dg.RunsFilter(tags={_tag(due): due.token}))
+class _Tried(NamedTuple):
+    """How many runs were asked for because of something, and when the next may be."""
+
+    runs: int
+    again: datetime
+
+
+def _tried(instance: dg.DagsterInstance, due: Due) -> _Tried:
+    runs = instance.get_run_records(dg.RunsFilter(tags={_tag(due): due.token}), limit=len(PAUSES))
+    if len(runs) == len(PAUSES):
+        return _Tried(len(runs), datetime.max.replace(tzinfo=UTC))
+    last = max((run.update_timestamp.timestamp() for run in runs), default=0.0)
+    return _Tried(len(runs), datetime.fromtimestamp(last + PAUSES[len(runs)], UTC))
 
 
 def _under_way(instance: dg.DagsterInstance) -> str | None:
@@ -159,7 +171,7 @@ def _told(found: Look, left: Sequence[Due] = ()) -> str:
     due = [f"{each.key} ({each.why})" for each in found.due if each not in left]
     told.append(f"Due: {_some(due)}." if due else "Nothing is due.")
     if left:
-        told.append(f"Given up after {ATTEMPTS} runs: {_some([each.key for each in left])}.")
+        told.append(f"Given up after {len(PAUSES)} runs: {_some([each.key for each in left])}.")
     return " ".join(told)
 
 
