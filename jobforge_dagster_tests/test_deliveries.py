@@ -194,6 +194,20 @@ def test_a_declaration_that_is_taken_back_reads_as_before(domains: Domains) -> N
         assert (batches == [first]) == back
 
 
+def test_what_cannot_be_read_anew_because_it_left_is_told(domains: Domains) -> None:
+    lake = domains(shop=SHOP)
+    path = lake.drop("shop/orders.csv", FIRST)
+    assert lake.run().metadata["staged/orders"]["read_formerly"] == 0
+    path.unlink()
+    read = SHOP.replace("origin=ORIGIN)", 'origin=ORIGIN, format=Csv(encoding="cp1252"))')
+    domains(shop=f"from jobforge_dagster.medallion.formats import Csv\n{read}")
+
+    run = lake.run()
+
+    assert run.success
+    assert run.metadata["staged/orders"]["read_formerly"] == 1
+
+
 def test_what_stands_and_cannot_be_read_for_a_moment_still_stands(domains: Domains) -> None:
     lake = domains(shop=SHOP)
     lake.drop("shop/orders-1.csv", FIRST)

@@ -27,6 +27,7 @@ from jobforge_dagster.medallion.layers.staged import expected, stage
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster.medallion.storage.audit import Input, Promotion, audit
 from jobforge_dagster.medallion.storage.compacted import files_of
+from jobforge_dagster.medallion.storage.deliveries import read_as_declared
 from jobforge_dagster.medallion.storage.publications import Publication, recorded
 from jobforge_dagster.medallion.storage.publish import deliveries_input, input_of, log, now
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -110,9 +111,15 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
                 f"{source.staged_key}: no file of it lies in the landing folder any more. What was "
                 f"delivered on {manifest.received_at:%Y-%m-%d} stands."
             )
+        former = [each.file for each in staging.standing if not read_as_declared(source, each)]
+        if former:
+            context.log.warning(
+                f"{source.staged_key}: {', '.join(former)} was read as the source declared before, "
+                f"and lies in the landing folder no more. Put it back to have it read as now."
+            )
         yield dg.MaterializeResult(
             asset_key=spec.key,
-            metadata=delivery_metadata(source, staging, now()),
+            metadata=delivery_metadata(source, staging, now()) | {"read_formerly": len(former)},
             check_results=[delivery_check_result(sum(each.malformed for each in staging.standing))],
             data_version=dg.DataVersion(deliveries_input(staging.standing).fingerprint),
         )

@@ -111,6 +111,11 @@ def batch_id_of(source: Source, sha256: str) -> str:
     return str(uuid.uuid5(_NAMESPACE, f"{source.name}/{sha256}/{_reading(source)}"))
 
 
+def read_as_declared(source: Source, manifest: Manifest) -> bool:
+    """Whether a delivery was read as its source says now."""
+    return manifest.batch_id == batch_id_of(source, manifest.sha256)
+
+
 @cache
 def _reading(source: Source) -> str:
     format_ = source.read_as
