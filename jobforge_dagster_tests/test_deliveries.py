@@ -504,6 +504,24 @@ def test_a_folder_that_is_a_link_out_of_the_landing_folder_is_refused(
     assert "shop is a link out of the landing folder" in run.only_failure()
 
 
+def test_a_folder_that_cannot_be_read_is_told(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lake = domains(shop=SHOP)
+    closed = lake.drop("shop/orders.csv", FIRST).parent
+    scandir = os.scandir
+
+    def denied(folder: str) -> Any:
+        if folder == str(closed):
+            raise PermissionError(13, "Permission denied", folder)
+        return scandir(folder)
+
+    monkeypatch.setattr(os, "scandir", denied)
+
+    assert "shop cannot be read: Permission denied" in lake.run().only_failure()
+    assert "shop cannot be read" in json.loads(lake.command("sources", "--json").output)[0]["state"]
+
+
 FULL = """
 import os, resource, signal, sys
 from pathlib import Path

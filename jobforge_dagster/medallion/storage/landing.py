@@ -7,6 +7,7 @@ remembered of that is a cache, which may be deleted at any time.
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -14,7 +15,7 @@ import time
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
+from functools import cache
 from pathlib import Path
 
 from jobforge_dagster.medallion.declare import Source
@@ -24,7 +25,6 @@ from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.parquet import sha256_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 
-_CHUNK = 1 << 20
 _ENTRY = 5
 """What is remembered of a file: its stamp, and its hash."""
 _TEMPORARY = (".", "~$")
@@ -48,7 +48,7 @@ class Landed:
         where: its whole path.
         stamp: changes when anything was written; ``None`` if it cannot be read.
         trouble: why it cannot be a delivery, if it cannot.
-        hides: whether it is a link to a folder, so that what is below it is not seen.
+        hides: whether what is below it is not seen: a link to a folder, or one that is closed.
     """
 
     file: str
@@ -120,7 +120,7 @@ def check_files(source: Source) -> None:
 def matching(source: Source, files: Sequence[Landed]) -> list[Landed]:
     """Those of some files, in the order of paths, that a source claims."""
     folder = _literal_folder(source.files)
-    found = [each for each in map(partial(_at, files), _above(folder)) if each and each.hides]
+    found = [each for parent in _above(folder) for each in _hiding(files, parent)]
     first = bisect_left(files, folder, key=lambda each: each.file)
     for each in files[first:]:
         if not each.file.startswith(folder):
@@ -135,9 +135,12 @@ def _above(folder: str) -> list[str]:
     return ["/".join(parts[: place + 1]) for place in range(len(parts))]
 
 
-def _at(files: Sequence[Landed], file: str) -> Landed | None:
-    place = bisect_left(files, file, key=lambda each: each.file)
-    return files[place] if place < len(files) and files[place].file == file else None
+def _hiding(files: Sequence[Landed], folder: str) -> Iterator[Landed]:
+    """What keeps the files of a folder from being seen."""
+    first = bisect_left(files, folder, key=lambda each: each.file)
+    for each in itertools.takewhile(lambda each: each.file == folder, files[first:]):
+        if each.hides:
+            yield each
 
 
 def walk(root: DataRoot, below: str = "") -> list[Landed]:
