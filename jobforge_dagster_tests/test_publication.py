@@ -245,6 +245,26 @@ def test_a_write_that_fails_half_way_leaves_the_previous_table(
     assert shop.files() == before
 
 
+def test_what_killed_processes_left_is_swept_away_and_nothing_else(shop: Lake) -> None:
+    staged, gold = shop.root.staged / "orders", shop.path / "gold"
+    left = [staged / ".unpacking-x", gold / ".dim_customer.parquet.1.ranges.tmp"]
+    for folder in left:
+        folder.mkdir()
+        (folder / "content").write_text("half")
+    left += [next(staged.glob("2*")) / ".a.parquet.1.tmp", gold / ".dim_customer.parquet.1.tmp"]
+    theirs = gold / ".dim_customer.parquet.2.tmp"
+    for file in (*left[2:], theirs):
+        file.write_text("half")
+    for old in (left[1], left[3]):
+        os.utime(old, (1, 1))
+    shop.drop(FILE, ORDERS + "004,Cy,5\n")
+
+    assert shop.run().success
+
+    assert [path for path in left if path.exists()] == []
+    assert theirs.exists()
+
+
 def test_a_crash_before_the_rename_leaves_the_previous_table(
     shop: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -34,7 +34,7 @@ from jobforge_dagster.medallion.provenance import (
 )
 from jobforge_dagster.medallion.readers import Reading, read, unpacked
 from jobforge_dagster.medallion.storage import deliveries, parquet, quarantine
-from jobforge_dagster.medallion.storage.atomic import alone, append_line, replacing
+from jobforge_dagster.medallion.storage.atomic import alone, append_line, replacing, sweep
 from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.fetched import last_fetch
 from jobforge_dagster.medallion.storage.landing import Landed, Seen, landed, stamp_of
@@ -116,6 +116,8 @@ def stage(root: DataRoot, source: Source, *, run_id: str, at: datetime) -> Stagi
         DeliveryError: a file cannot be staged (the others are), or which one stands cannot be told.
     """
     with alone(root.lock(source.name)):
+        for left in (".unpacking-*", "*/.*.tmp"):
+            sweep(root.staged / source.name, left)  # nobody else stages this source now
         return _staged(root, source, Ticket(run_id, at))
 
 
@@ -176,7 +178,11 @@ def _stage(
 ) -> Manifest:
     try:
         with unpacked(
-            landed.path, landed.file, source.member, source.max_unpacked, root.staged
+            landed.path,
+            landed.file,
+            source.member,
+            source.max_unpacked,
+            root.staged / source.name,
         ) as content:
             reading = read(
                 content.path, content.name, source.read_as, source.renames, source.max_unpacked

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import fcntl
 import os
+import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from datetime import timedelta
 from pathlib import Path
 
 
@@ -57,6 +60,21 @@ def alone(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def sweep(folder: Path, pattern: str, older_than: timedelta = timedelta()) -> None:
+    """Remove what processes that were killed left half-written.
+
+    Args:
+        folder: where to look.
+        pattern: glob of temporary files and folders, below it.
+        older_than: how long nothing was written to them: they may be another process's.
+    """
+    before = time.time() - older_than.total_seconds()
+    for left in folder.glob(pattern):
+        with suppress(FileNotFoundError):  # someone else was quicker
+            if left.stat().st_mtime <= before:
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
 
 
 def append_line(path: Path, line: str) -> None:

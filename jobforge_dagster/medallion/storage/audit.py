@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -33,6 +33,7 @@ from jobforge_dagster.medallion.quality import keys
 from jobforge_dagster.medallion.quality.judge import Candidate, Made, judge
 from jobforge_dagster.medallion.quality.waivers import Waiver, version
 from jobforge_dagster.medallion.storage import counting, deliveries, parquet, publications
+from jobforge_dagster.medallion.storage.atomic import sweep
 from jobforge_dagster.medallion.storage.ordering import in_order
 from jobforge_dagster.medallion.storage.publications import (
     Conservation,
@@ -204,6 +205,7 @@ def audit(
         "previous_run": former.previous_run if former else (previous.run_id if previous else None),
     }
     path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent, f".{path.name}.*.tmp", older_than=timedelta(days=1))
     token = uuid4().hex
     files = {
         what: path.with_name(f".{path.name}.{token}.{what}.tmp")
