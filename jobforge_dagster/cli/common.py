@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from difflib import get_close_matches
 from functools import wraps
 from typing import Any
 
@@ -15,6 +16,8 @@ from rich.box import SIMPLE
 from rich.console import Console
 from rich.table import Table as Grid
 
+from jobforge_dagster.medallion.declare import Source
+from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
 
 
@@ -51,6 +54,20 @@ def in_words() -> Iterator[None]:
     except OSError as error:
         where = f": {error.filename}" if error.filename else ""
         raise click.ClickException(f"{error.strerror or error}{where}") from None
+
+
+def source_called(name: str) -> Source:
+    """The source of some name.
+
+    Raises:
+        JobForgeError: there is none; tells the closest.
+    """
+    declared = {source.name: source for source in discover(packages_from_environment()).sources}
+    if name in declared:
+        return declared[name]
+    close = get_close_matches(name, declared, n=1)
+    hint = f" Did you mean {close[0]}?" if close else ""
+    raise JobForgeError(f"There is no source {name!r}.{hint} See: jobforge sources")
 
 
 def print_json(value: Any) -> None:

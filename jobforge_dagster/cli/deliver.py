@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
-from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ from rich.progress import (
     TransferSpeedColumn,
 )
 
-from jobforge_dagster.cli.common import command, print_json
+from jobforge_dagster.cli.common import command, print_json, source_called
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
@@ -97,15 +96,10 @@ def fetch(names: tuple[str, ...], as_json: bool) -> None:
 
 def _wanted(names: Sequence[str]) -> list[Source]:
     """The sources of some names; without a name, all that can be downloaded."""
-    declared = {source.name: source for source in discover(packages_from_environment()).sources}
-    for name in names:
-        if name not in declared:
-            close = get_close_matches(name, declared, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise JobForgeError(f"There is no source {name!r}.{hint} See: jobforge sources")
     if names:
-        return [declared[name] for name in names]
-    found = [source for source in declared.values() if source.fetch]
+        return [source_called(name) for name in names]
+    declared = discover(packages_from_environment()).sources
+    found = [source for source in declared if source.fetch]
     if not found:
         raise JobForgeError("No source says where it can be downloaded. Declare fetch= in one.")
     return found

@@ -9,7 +9,13 @@ from typing import Any
 import click
 import polars as pl
 
-from jobforge_dagster.cli.common import command, in_words, print_grid, print_json
+from jobforge_dagster.cli.common import (
+    command,
+    in_words,
+    print_grid,
+    print_json,
+    source_called,
+)
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
@@ -64,11 +70,8 @@ def withdraw(source: str, batch: str, by: str, why: str) -> None:
 
     It stays staged. The tables are made without it by the next run.
     """
-    declared = {each.name: each for each in discover(packages_from_environment()).sources}
-    if source not in declared:
-        raise JobForgeError(f"There is no source {source!r}. See: jobforge sources")
     told = deliveries.withdraw(
-        DataRoot.from_environment(), declared[source], batch, f"{by}: {why}", datetime.now(UTC)
+        DataRoot.from_environment(), source_called(source), batch, f"{by}: {why}", datetime.now(UTC)
     )
     click.echo(f"{source}: batch {told.batch_id} ({told.file}) is withdrawn. It stays staged.")
 
