@@ -164,6 +164,19 @@ def test_every_type_of_a_parquet_file_has_a_text(domains: Domains) -> None:
     }
 
 
+def test_a_path_leads_into_a_nested_value_of_a_parquet_file_too(domains: Domains) -> None:
+    lake = domains(people=PEOPLE.replace("people.json", "people.parquet"))
+    path = lake.root.landing / "people" / "people.parquet"
+    path.parent.mkdir(parents=True)
+    home = {"address": {"city": "Bern"}, "tags": ["a"], "rate": 0.5}
+    pl.DataFrame({"id": [1, 2], "home": [home, None]}).write_parquet(path)
+
+    assert lake.run().success
+
+    table = lake.table("silver/people/person").select("id", "city", "first_tag", "rate")
+    assert table.rows() == [(1, "Bern", "a", 0.5), (2, None, None, None)]
+
+
 def test_a_nested_type_that_is_declared_otherwise_is_told(domains: Domains) -> None:
     lake = domains(people=NESTED)
     _parquet(lake, pl.Series([["a"], []], dtype=pl.List(pl.String)))

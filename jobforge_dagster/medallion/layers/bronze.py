@@ -18,9 +18,9 @@ from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source, meaning_of
 from jobforge_dagster.medallion.errors import ContractError
 from jobforge_dagster.medallion.grain import EXPECTED, Grain, Groups, Rows
+from jobforge_dagster.medallion.layers import nested
 from jobforge_dagster.medallion.layers.casting import can_cast, from_text
 from jobforge_dagster.medallion.layers.names import normal, trimmed
-from jobforge_dagster.medallion.layers.nested import as_text, follows
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     CORRECTIONS,
@@ -38,7 +38,7 @@ SOURCE_SYSTEM = "source_system"
 CAST, TEXT = "cast", "text"
 """Kinds of bronze's rules; each column has one of both, named after it."""
 
-_RAW, _TYPED, _FOLLOWS = "__raw_{}", "__typed_{}", "__follows_{}"
+_RAW, _TYPED, _WITHIN, _FOLLOWS = "__raw_{}", "__typed_{}", "__within_{}", "__follows_{}"
 _WITHDRAW = " A delivery that came by mistake is taken out by: jobforge sources withdraw."
 _PLACE, _KEYLESS = "__place", "__keyless"
 
@@ -195,6 +195,11 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
         for column in delivered.columns
         if types[column.staged] == column.dtype != pl.String and not column.path
     }
+    inner = {
+        column.name: nested.within(exactly(column.staged), types[column.staged], column.path)
+        for column in delivered.columns
+        if column.path
+    }
     for column in delivered.columns:
         if column.name not in typed and not can_cast(column.dtype):
             raise ContractError(
@@ -202,7 +207,11 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
                 f"{types[column.staged]}. Declare it as it comes, and derive the rest in silver."
             )
         staged = exactly(column.staged)
-        text = as_text(staged, types[column.staged], column.path)
+        text = nested.as_text(staged, types[column.staged])
+        if column.path:
+            found = exactly(_WITHIN.format(column.name)).struct
+            text = found.field(nested.TEXT)
+            kept.append(found.field(nested.FOLLOWED).alias(_FOLLOWS.format(column.name)))
         kept.append(
             pl.when(~text.str.strip_chars().is_in(no_value))
             .then(text)
@@ -210,9 +219,10 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
         )
         if column.name in typed:
             kept.append(staged.alias(_TYPED.format(column.name)))
-        if column.path:
-            kept.append(follows(staged, column.path).alias(_FOLLOWS.format(column.name)))
-    return delivered.frame.select(kept).with_columns(
+    walked = delivered.frame.with_columns(
+        found.alias(_WITHIN.format(name)) for name, found in inner.items()
+    )
+    return walked.select(kept).with_columns(
         exactly(_TYPED.format(column.name)).alias(column.name)
         if column.name in typed
         else from_text(_raw(column.name), column.dtype, source.thousands).alias(column.name)

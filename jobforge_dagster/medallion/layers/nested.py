@@ -18,38 +18,38 @@ from jobforge_dagster.medallion.readers.json_values import value_at
 _WRAPPED = "v"
 
 
-def as_text(staged: pl.Expr, dtype: pl.DataType, path: Sequence[str] = ()) -> pl.Expr:
-    """The text of a staged value, or of what a path leads to within it; null where there is none.
+TEXT, FOLLOWED = "text", "followed"
+"""Fields of what :func:`within` gives."""
+
+
+def within(staged: pl.Expr, dtype: pl.DataType, path: Sequence[str]) -> pl.Expr:
+    """What a path leads to within a staged value.
 
     Args:
         staged: the column.
         dtype: its type.
         path: names of members, or places in arrays, from the value inwards.
+
+    Returns:
+        A struct: the text that was found, or null; whether the path could be followed.
     """
-    text = _whole(staged, dtype)
-    if not path:
-        return text
-    return text.map_batches(
-        lambda texts: pl.Series(
-            [None if each is None else value_at(each, path)[0] for each in texts], dtype=pl.String
-        ),
-        return_dtype=pl.String,
-        is_elementwise=True,
-    )
+    fields = pl.Struct({TEXT: pl.String, FOLLOWED: pl.Boolean})
+
+    def follow(texts: pl.Series) -> pl.Series:
+        found = [(None, True) if each is None else value_at(each, path) for each in texts]
+        rows = [{TEXT: text, FOLLOWED: followed} for text, followed in found]
+        return pl.Series(rows, dtype=fields)
+
+    return as_text(staged, dtype).map_batches(follow, return_dtype=fields, is_elementwise=True)
 
 
-def follows(staged: pl.Expr, path: Sequence[str]) -> pl.Expr:
-    """Whether a path can be followed into the JSON text of a value; null counts as yes."""
-    return staged.map_batches(
-        lambda texts: pl.Series(
-            [each is None or value_at(str(each), path)[1] for each in texts], dtype=pl.Boolean
-        ),
-        return_dtype=pl.Boolean,
-        is_elementwise=True,
-    )
+def as_text(staged: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """The text of a staged value; null where there is none.
 
-
-def _whole(staged: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    Args:
+        staged: the column.
+        dtype: its type.
+    """
     if dtype == pl.String:
         return staged
     if dtype == pl.Binary:
