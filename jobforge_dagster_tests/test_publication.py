@@ -11,6 +11,7 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.storage import atomic, parquet
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import ORDERS, SHOP
@@ -298,7 +299,7 @@ def test_a_table_is_zstd_sorted_by_key_with_statistics_and_its_story(shop: Lake)
     assert story["batches"] == [shop.manifests("orders")[-1]["batch_id"]]
     facts = run.metadata["silver/shop/order"]
     assert story["fingerprint"] == facts["fingerprint"]
-    assert facts["sha256"] == parquet.sha256_of(path)
+    assert facts["sha256"] == sha256_of(path)
     assert facts["dagster/row_count"] == 3
     assert facts["rows_in"] == {"bronze/shop/orders": 3}
 

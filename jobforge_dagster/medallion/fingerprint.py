@@ -8,7 +8,6 @@ Prose does not count: docstrings, comments, layout and descriptions may change f
 from __future__ import annotations
 
 import ast
-import hashlib
 import json
 import sys
 from collections.abc import Iterator
@@ -23,6 +22,7 @@ import polars as pl
 
 from jobforge_dagster.medallion.corrections import Corrections
 from jobforge_dagster.medallion.declare import Domain, Source, Table, meaning_of
+from jobforge_dagster.medallion.hashing import digest
 
 _PLATFORM = __name__.rpartition(".")[0]
 
@@ -33,7 +33,7 @@ def platform_version() -> str:
     # Compiled rather than parsed: a tenth of the cost, and it is paid at every start.
     files = sorted(Path(__file__).parent.rglob("*.py"))
     compiled = [compile(file.read_bytes(), "", "exec", optimize=2) for file in files]
-    return _digest([pl.__version__, dy.__version__, *map(_instructions, compiled)])
+    return digest([pl.__version__, dy.__version__, *map(_instructions, compiled)])
 
 
 def _instructions(code: CodeType) -> str:
@@ -61,7 +61,7 @@ def table_version(table: Table) -> str:
     parts.append(str(table.grain))
     seen: set[tuple[str, str]] = set()
     statements = {*_defined(table.function, seen), *_defined(table.schema, seen)}
-    return _digest([*parts, *sorted(statements)])
+    return digest([*parts, *sorted(statements)])
 
 
 def source_version(source: Source) -> str:
@@ -84,7 +84,7 @@ def source_version(source: Source) -> str:
         else None,
         "system": source.origin.system,
     }
-    return _digest([platform_version(), json.dumps(declared, sort_keys=True)])
+    return digest([platform_version(), json.dumps(declared, sort_keys=True)])
 
 
 def _defined(thing: Any, seen: set[tuple[str, str]]) -> Iterator[str]:
@@ -225,7 +225,3 @@ def _is_prose(called: ast.expr, argument: str | None) -> bool:
     if called.value.id == "dy":
         return argument in {"metadata", "description"}
     return called.attr == "gold" and argument == "answers"
-
-
-def _digest(parts: list[str]) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]

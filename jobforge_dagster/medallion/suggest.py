@@ -8,8 +8,8 @@ from __future__ import annotations
 import itertools
 import keyword
 import re
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -133,11 +133,8 @@ def _look(records: pl.DataFrame, format_: Format) -> _Found:
         grouped = kind in ("Int64", "Float64") and values.str.contains(_GROUPED).any()
         columns.append(_Column(trimmed(header), name, kind, bool(empty.any()), grouped=grouped))
     key = _key(records, columns)
-    told = [
-        _Column(each.header, each.name, each.kind, each.nullable, each.name in key, each.grouped)
-        for each in columns
-    ]
-    return _Found(tuple(told), tuple(marks), len(records))
+    told = tuple(replace(each, key=each.name in key) for each in columns)
+    return _Found(told, tuple(marks), len(records))
 
 
 def _means_nothing(texts: pl.DataFrame, mark: str) -> bool:
@@ -220,14 +217,13 @@ def _text(path: Path, format_: Format, renames: dict[str, str], found: _Found) -
         options.append('thousands=","')
     if renames:
         options.append(f"renames={renames!r}")
-    imports = ["Domain", "Licence", "Origin", "meaning"]
     lines = [
         f'"""{domain}: say in a sentence what it tells."""',
         "",
         "import dataframely as dy",
         "import polars as pl",
         "",
-        f"from jobforge_dagster.medallion.declare import {', '.join(imports)}",
+        "from jobforge_dagster.medallion.declare import Domain, Licence, Origin, meaning",
     ]
     if any(option.startswith("format=") for option in options):
         kind = type(format_).__name__
@@ -269,12 +265,7 @@ def _text(path: Path, format_: Format, renames: dict[str, str], found: _Found) -
 
 
 def _declaration(column: _Column) -> str:
-    options: list[tuple[Callable[[_Column], bool], str]] = [
-        (lambda each: each.key, "primary_key=True"),
-        (lambda each: each.nullable and not each.key, "nullable=True"),
-    ]
-    told = [text for applies, text in options if applies(column)]
-    said = '"What does it hold?"'
+    told = "primary_key=True, " if column.key else "nullable=True, " if column.nullable else ""
     header = "" if column.header == column.name else f", header={column.header!r}"
-    told.append(f"metadata=meaning({said}{header})")
-    return f"{column.name} = dy.{column.kind}({', '.join(told)})"
+    said = f'metadata=meaning("What does it hold?"{header})'
+    return f"{column.name} = dy.{column.kind}({told}{said})"

@@ -12,11 +12,11 @@ import dagster as dg
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import DeliveryError, JobForgeError
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.layers.staged import looking_on
 from jobforge_dagster.medallion.storage import deliveries
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.landing import claims, place_for
-from jobforge_dagster.medallion.storage.parquet import sha256_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster.orchestration.replay import instance_of_the_command_line, reasons

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -22,12 +22,16 @@ from jobforge_dagster.medallion.discovery import discover, packages_from_environ
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage import deliveries, quarantine
 from jobforge_dagster.medallion.storage.atomic import replacing
+from jobforge_dagster.medallion.storage.deliveries import Arrival
 from jobforge_dagster.medallion.storage.noticing import follow
 from jobforge_dagster.medallion.storage.publications import standing
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.assets import AsOf
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster.orchestration.replay import instance_of_the_command_line, reasons
+
+Logs = Mapping[Source, Sequence[Arrival]]
+"""The arrivals of each source, oldest first."""
 
 
 @dataclass(frozen=True)
@@ -71,8 +75,8 @@ def rebuild(
     """
     packages = packages or packages_from_environment()
     declared = discover(packages)
-    moment = _moment(root, declared.sources, as_of)
     logs = {each: deliveries.arrivals(root, each) for each in declared.sources}
+    moment = _moment(logs, as_of)
     there = [each for each, log in logs.items() if deliveries.in_force(each, log, moment)]
     arrived = [
         arrival.received_at
@@ -85,7 +89,7 @@ def rebuild(
     target = root
     if into is not None:
         target = DataRoot(into)
-        _take_along(root, target, there, moment)
+        _take_along(root, target, {each: logs[each] for each in there}, moment)
         instance = dg.DagsterInstance.ephemeral()  # the history tells of the data root alone
     defs = build_definitions(packages, target, AsOf(moment, max(arrived), root))
     keys = follow(declared, [source.key for source in there], lambda _: False)
@@ -111,14 +115,14 @@ def _is_of_then(root: DataRoot, key: str, run_id: str) -> bool:
     return found is not None and found[1].run_id != run_id
 
 
-def _moment(root: DataRoot, sources: Sequence[Source], as_of: str) -> datetime:
+def _moment(logs: Logs, as_of: str) -> datetime:
     """The moment that a time or a batch stands for: of a batch, that of its first arrival."""
     with suppress(ValueError, OverflowError):
         moment = datetime.fromisoformat(as_of)
         return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
     first: dict[str, datetime] = {}
-    for source in sources:
-        for arrival in deliveries.arrivals(root, source):
+    for log in logs.values():
+        for arrival in log:
             if as_of and arrival.batch_id.startswith(as_of):
                 first.setdefault(arrival.batch_id, arrival.received_at)
     if len(first) == 1:
@@ -129,16 +133,14 @@ def _moment(root: DataRoot, sources: Sequence[Source], as_of: str) -> datetime:
     )
 
 
-def _take_along(
-    root: DataRoot, target: DataRoot, sources: Sequence[Source], until: datetime
-) -> None:
+def _take_along(root: DataRoot, target: DataRoot, logs: Logs, until: datetime) -> None:
     """Lay the deliveries of then into another root: the same files, where that is possible."""
     if target.path.resolve().is_relative_to(root.path.resolve()):
         raise JobForgeError(f"{target.path} lies within the data root. Name a folder elsewhere.")
     if target.path.exists() and (not target.path.is_dir() or any(target.path.iterdir())):
         raise JobForgeError(f"{target.path} is not an empty folder. Name one, or a new one.")
-    for source in sources:
-        for arrival in deliveries.arrivals(root, source):
+    for source, log in logs.items():
+        for arrival in log:
             if arrival.received_at > until:
                 continue
             manifest = deliveries.find(root, arrival.batch_id)

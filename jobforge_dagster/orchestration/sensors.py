@@ -7,7 +7,6 @@ alone: after a crash that says "started" for ever.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import time
@@ -20,6 +19,7 @@ import dagster as dg
 from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
 from jobforge_dagster.medallion.discovery import Declarations
+from jobforge_dagster.medallion.hashing import digest
 from jobforge_dagster.medallion.storage.noticing import Due, Look, follow, look
 from jobforge_dagster.medallion.storage.publish import now
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -99,7 +99,7 @@ def _growing(cursor: str | None) -> dict[str, tuple[int, int, float]]:
 
 def _tag(due: Due) -> str:
     """The tag of a run that was asked for because of something: a key may be too long for one."""
-    return f"jobforge.due/{hashlib.sha256(due.key.encode()).hexdigest()[:16]}"
+    return f"jobforge.due/{digest([due.key])}"
 
 
 class _Tried(NamedTuple):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-import hashlib
 import re
 import struct
 import zipfile
@@ -15,6 +14,7 @@ import httpx
 from jobforge_dagster.medallion.fetching.failures import failure
 from jobforge_dagster.medallion.fetching.gzipped import BLOCK, DAMAGE, MAGIC, named_gzip
 from jobforge_dagster.medallion.fetching.headers import encoding, media_type
+from jobforge_dagster.medallion.hashing import sha256_of
 
 _HTML_TYPES = ("text/html", "application/xhtml+xml")
 _HTML_START = re.compile(rb"(?:\xef\xbb\xbf|\s)*<(?:!doctype\s+html|html)\b", re.IGNORECASE)
@@ -62,7 +62,7 @@ def check_file(
     """
     with path.open("rb") as file:
         start = file.read(1024)
-    digest = checksum(path)
+    digest = sha256_of(path)
     if not start:
         raise failure(url, "is empty (0 bytes)", "Ask its publisher, or try again later.")
     if _HTML_START.match(start):
@@ -78,12 +78,6 @@ def check_file(
     if to.suffix.lower() in (".zip", ".xlsx"):
         _check_zip(path, url, to)
     return digest
-
-
-def checksum(path: Path) -> str:
-    """The sha256 of a file, in lower case."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _refuse_html(url: str, to: Path) -> None:

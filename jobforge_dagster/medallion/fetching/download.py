@@ -9,7 +9,6 @@ from pathlib import Path
 import httpx
 
 from jobforge_dagster.medallion.fetching.asking import check_address
-from jobforge_dagster.medallion.fetching.checks import checksum
 from jobforge_dagster.medallion.fetching.failures import FetchError, shown
 from jobforge_dagster.medallion.fetching.headers import sendable
 from jobforge_dagster.medallion.fetching.part import Part
@@ -20,6 +19,7 @@ from jobforge_dagster.medallion.fetching.terms import (
     Validators,
 )
 from jobforge_dagster.medallion.fetching.transfer import Transfer
+from jobforge_dagster.medallion.hashing import sha256_of
 
 __all__ = [
     "DEFAULT_POLICY",
@@ -83,7 +83,7 @@ def download(
 
 def _conditions(known: Validators | None, to: Path, sha256: str | None) -> dict[str, str]:
     """The headers that ask for the file only if it has changed."""
-    if known is None or not to.is_file() or (sha256 is not None and checksum(to) != sha256):
+    if known is None or not to.is_file() or (sha256 is not None and sha256_of(to) != sha256):
         return {}
     headers = {"If-None-Match": known.etag, "If-Modified-Since": known.last_modified}
     return {name: value for name, value in headers.items() if value and sendable(value)}

@@ -24,9 +24,9 @@ from jobforge_dagster.medallion.fetching.download import (
     Validators,
     download,
 )
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.storage.fetched import Fetched, last_fetch, remember
 from jobforge_dagster.medallion.storage.landing import place_for
-from jobforge_dagster.medallion.storage.parquet import sha256_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 if TYPE_CHECKING:

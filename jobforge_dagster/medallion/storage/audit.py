@@ -21,6 +21,7 @@ import polars as pl
 
 from jobforge_dagster.medallion.corrections import Correction
 from jobforge_dagster.medallion.errors import ContractError
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     CARRIED,
@@ -260,7 +261,7 @@ def _made(
         written_at=at,
         previous_run=story["previous_run"],
         fingerprint=promotion.fingerprint,
-        sha256=parquet.sha256_of(files["table"]),
+        sha256=sha256_of(files["table"]),
         conservation=counts,
         rejected=rejected,
         deduplicated=counting.tallies(refused.filter(fate="deduplicated")),

@@ -7,10 +7,10 @@ once too many have come after it. What is read through it is the same, row for r
 from __future__ import annotations
 
 from collections.abc import Sequence
-from hashlib import sha256
 from pathlib import Path
 
 from jobforge_dagster.medallion.declare import Source
+from jobforge_dagster.medallion.hashing import digest
 from jobforge_dagster.medallion.storage import parquet
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.deliveries import Manifest
@@ -50,7 +50,7 @@ def files_of(root: DataRoot, source: Source, manifests: Sequence[Manifest]) -> l
 
 
 def _put_together(folder: Path, files: list[Path], batches: Sequence[str]) -> Path:
-    path = folder / f"{_digest(batches)}.parquet"
+    path = folder / f"{digest(batches)}.parquet"
     with replacing(path) as temporary:
         parquet.run(parquet.sink(parquet.scan(files), temporary, {"batches": list(batches)}))
     return path
@@ -59,8 +59,4 @@ def _put_together(folder: Path, files: list[Path], batches: Sequence[str]) -> Pa
 def _folder(root: DataRoot, source: Source, alike: Manifest) -> Path:
     """Of deliveries that have the same columns: those of others are none of theirs."""
     columns = [*alike.header, str(alike.facts.get("types"))]
-    return root.cache / "deliveries" / source.name / _digest(columns)
-
-
-def _digest(parts: Sequence[str]) -> str:
-    return sha256("\n".join(parts).encode()).hexdigest()[:16]
+    return root.cache / "deliveries" / source.name / digest(columns)

@@ -21,7 +21,8 @@ class Fetched(BaseModel):
         accessed: when, UTC.
         modified: when the publisher changed it, in the publisher's words.
         licence: as the publisher names it there.
-        etag: what the server calls this content, to ask whether it changed; so is ``validator``.
+        etag: what the server calls this content, to ask whether it changed; ``last_modified``, its
+            time, serves the same end.
     """
 
     model_config = ConfigDict(frozen=True)

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import DeclarationError, DeliveryError
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.provenance import SEPARATOR
 from jobforge_dagster.medallion.storage.atomic import replacing
-from jobforge_dagster.medallion.storage.parquet import sha256_of
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _ENTRY = 5

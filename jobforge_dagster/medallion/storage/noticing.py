@@ -7,7 +7,6 @@ in force, a table whose input was made again. So nothing is missed because of a 
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +15,7 @@ from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.discovery import Declarations
 from jobforge_dagster.medallion.errors import DeliveryError
 from jobforge_dagster.medallion.fingerprint import source_version, table_version
+from jobforge_dagster.medallion.hashing import digest
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster.medallion.storage.deliveries import Arrival
 from jobforge_dagster.medallion.storage.landing import Landed, Seen, matching, walk
@@ -158,7 +158,7 @@ def _delivered(
     if not told:
         return []
     batches = [arrival.batch_id for arrival in fresh]
-    token = _token(source_version(source), str(len(log)), *batches, *troubles)
+    token = digest([source_version(source), str(len(log)), *batches, *troubles])
     return [Due(source.staged_key, token, "; ".join(told))]
 
 
@@ -197,7 +197,7 @@ def _made_from_others(root: DataRoot, source: Source, log: Sequence[Arrival]) ->
     story = parquet.story_of(root.table(source.key))
     if story and story["inputs"].get(source.staged_key) == wanted:
         return []
-    token = _token(source_version(source), wanted, _state(root, source.key))
+    token = digest([source_version(source), wanted, _state(root, source.key)])
     why = f"{source.key} was not made from what is staged"
     return [Due(source.key, token, why, after=source.staged_key)]
 
@@ -211,14 +211,10 @@ def _outdated(root: DataRoot, table: Table) -> list[Due]:
     story = parquet.story_of(root.table(table.key))
     if story and story["inputs"] == wanted:
         return []
-    token = _token(table_version(table), *sorted(wanted.values()), _state(root, table.key))
+    token = digest([table_version(table), *sorted(wanted.values()), _state(root, table.key)])
     return [Due(table.key, token, f"{table.key} was not made from its inputs as they stand")]
 
 
 def _state(root: DataRoot, key: str) -> str:
     """Changes whenever a table does, so that the same wish at another time is another wish."""
     return str(len(list(root.publications(key).glob("*.json"))))
-
-
-def _token(*parts: str) -> str:
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:24]

@@ -6,7 +6,6 @@ rename that publishes the data publishes its story too.
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -102,9 +101,3 @@ def facts_of(path: Path) -> FileFacts:
         columns=columns,
         nulls={name: nulls[name] for name in columns if name in nulls},
     )
-
-
-def sha256_of(path: Path) -> str:
-    """Hash of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
