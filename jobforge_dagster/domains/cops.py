@@ -1,4 +1,7 @@
-"""COPS 2024-2033: the Canadian Occupational Projection System's outlook by occupation."""
+"""COPS 2024-2033: what the Canadian Occupational Projection System projects, year by year.
+
+Its ten-year totals and its verdicts are in ``cops_outlook``.
+"""
 
 from typing import NamedTuple
 
@@ -7,11 +10,12 @@ import polars as pl
 import polars.selectors as cs
 
 from jobforge_dagster.domains.licences import OPEN_GOVERNMENT
-from jobforge_dagster.domains.noc import PORTAL, UNIT_GROUP, dim_noc
+from jobforge_dagster.domains.noc import PORTAL, UNIT_GROUP, UNIT_GROUP_CODE, dim_noc
 from jobforge_dagster.medallion.declare import (
     Agreement,
     Ckan,
     Domain,
+    Measure,
     Origin,
     Remaining,
     agrees,
@@ -20,22 +24,27 @@ from jobforge_dagster.medallion.declare import (
     rule,
 )
 from jobforge_dagster.medallion.grain import Cells, Where
-from jobforge_dagster.medallion.provenance import join, unpivot
+from jobforge_dagster.medallion.provenance import unpivot
 
 COPS = Domain(
     "cops",
     title="Canadian Occupational Projection System",
     owner="team:labour-market",
     steward="labour-market",
+    classification="public",
 )
+
+DATASET = "e80851b8-de68-43bd-a85c-c72e1b3a3890"
 
 COPS_2024 = Origin(
     publisher="Employment and Social Development Canada",
     system="COPS 2024-2033",
     licence=OPEN_GOVERNMENT,
+    dataset=DATASET,
+    url=f"{PORTAL}/en/dataset/{DATASET}",
 )
 
-ON_THE_PORTAL = Ckan(PORTAL, "e80851b8-de68-43bd-a85c-c72e1b3a3890")
+ON_THE_PORTAL = Ckan(PORTAL, DATASET)
 """Its resources are the files, under the names that we know them by."""
 
 ALL_OCCUPATIONS = "00000"
@@ -43,7 +52,7 @@ CODE = r"^(\d{5}|TEER_[0-5]|NOC1_\d)$"
 """Unit groups and aggregates share the files; ``00000`` is an aggregate of five digits."""
 
 
-class Measure(NamedTuple):
+class Figure(NamedTuple):
     """A projected measure: the start of its file's name, and what it counts."""
 
     files: str
@@ -51,26 +60,37 @@ class Measure(NamedTuple):
 
 
 MEASURES = {
-    "employment": Measure("employment_emploi", "People employed."),
-    "employment_growth": Measure("employment_growth", "Change of employment over the year before."),
-    "retirements": Measure("retirements_", "People who retire."),
-    "retirement_rates": Measure("retirement_rates", "Percentage of the employed who retire."),
-    "other_replacement": Measure("other_replacement", "People who leave for other reasons."),
-    "job_openings": Measure("jo_pe", "Growth, retirements and other replacement together."),
-    "school_leavers": Measure("school_leavers", "People who leave school for the occupation."),
-    "immigration": Measure("immigration", "Immigrants who seek the occupation."),
-    "other_seekers": Measure("other_seekers", "Other people who seek it, net of those who leave."),
-    "job_seekers": Measure("job_seekers", "School leavers, immigrants and others together."),
+    "employment": Figure("employment_emploi", "People employed."),
+    "employment_growth": Figure("employment_growth", "Change of employment over the year before."),
+    "retirements": Figure("retirements_", "People who retire."),
+    "retirement_rates": Figure("retirement_rates", "Percentage of the employed who retire."),
+    "other_replacement": Figure("other_replacement", "People who leave for other reasons."),
+    "job_openings": Figure("jo_pe", "Growth, retirements and other replacement together."),
+    "school_leavers": Figure("school_leavers", "People who leave school for the occupation."),
+    "immigration": Figure("immigration", "Immigrants who seek the occupation."),
+    "other_seekers": Figure("other_seekers", "Other people who seek it, net of those who leave."),
+    "job_seekers": Figure("job_seekers", "School leavers, immigrants and others together."),
 }
+
+
+OCCUPATION_OR_AGGREGATE = meaning(
+    "Unit group or aggregate.", french="Groupe de base ou agrégat.", term="cops-code"
+)
+YEAR = meaning("Calendar year.", french="Année civile.", term="projection-year")
+MEASURE = meaning("What is counted.", french="Ce qui est compté.", term="projected-measure")
 
 
 class MeasureFile(dy.Schema):
     """One measure of one occupation or aggregate, a column a year."""
 
-    code = dy.String(metadata=meaning("Unit group or aggregate.", header="Code"))
-    occupation_name = dy.String(metadata=meaning("Its name.", header="Occupation Name"))
+    code = dy.String(metadata=OCCUPATION_OR_AGGREGATE)
+    occupation_name = dy.String(
+        metadata=meaning("Its name.", header="Occupation Name", french="Son nom.")
+    )
     nom_de_la_profession = dy.String(
-        metadata=meaning("Its name in French.", header="Nom de la profession")
+        metadata=meaning(
+            "Its name in French.", header="Nom de la profession", french="Son nom en français."
+        )
     )
 
 
@@ -83,6 +103,7 @@ measure_files = [
         nulls=["N/A"],
         remaining=Remaining(pl.Float64, f"{measure.text} In the year of the header.", r"\d{4}"),
         fetch=ON_THE_PORTAL,
+        purpose="To see how an occupation is expected to change from year to year.",
     )
     for name, measure in MEASURES.items()
 ]
@@ -96,19 +117,16 @@ ROUNDING = 100
 TOTAL_ROUNDING = 400
 """The six TEER and ten broad categories sum to the whole within this; measured: 300 at most."""
 
-TEN_YEARS_ROUNDING = 550
-"""A ten-year total is rounded once, each of its ten figures too: eleven times fifty."""
-
 
 class Projection(dy.Schema):
     """One projected figure: a measure of an occupation or aggregate in a year."""
 
-    code = dy.String(primary_key=True, regex=CODE, metadata=meaning("Unit group or aggregate."))
-    year = dy.Int16(primary_key=True, min=2000, max=2100, metadata=meaning("Calendar year."))
+    code = dy.String(primary_key=True, regex=CODE, metadata=OCCUPATION_OR_AGGREGATE)
+    year = dy.Int16(primary_key=True, min=2000, max=2100, metadata=YEAR)
     measure = dy.String(
         primary_key=True,
         check={"known_measure": lambda name: name.is_in(list(MEASURES))},
-        metadata=meaning("What is counted."),
+        metadata=MEASURE,
     )
     scope = dy.String(
         check={
@@ -116,11 +134,18 @@ class Projection(dy.Schema):
                 ["unit_group", "all_occupations", "teer", "broad_category"]
             )
         },
-        metadata=meaning("What the code names."),
+        metadata=meaning(
+            "What the code names.", french="Ce que désigne le code.", term="cops-code"
+        ),
     )
     value = dy.Float64(
         nullable=True,
-        metadata=meaning("The figure: people, or percent for retirement_rates; null if N/A."),
+        metadata=meaning(
+            "The figure: people, or percent for retirement_rates; null if N/A.",
+            french="Le chiffre : des personnes, ou un pourcentage pour retirement_rates; nul si "
+            "N/A.",
+            term="projected-measure",
+        ),
     )
 
 
@@ -222,21 +247,24 @@ def projection(*files: pl.LazyFrame) -> pl.LazyFrame:
 class FactCopsProjection(dy.Schema):
     """One projected figure of an occupation: a measure of a unit group in a year."""
 
-    noc_code = dy.String(
-        primary_key=True,
-        regex=UNIT_GROUP,
-        metadata=meaning("Code of the unit group.", term="noc-code"),
-    )
-    year = dy.Int16(primary_key=True, metadata=meaning("Calendar year."))
-    measure = dy.String(primary_key=True, metadata=meaning("What is counted."))
+    noc_code = dy.String(primary_key=True, regex=UNIT_GROUP, metadata=UNIT_GROUP_CODE)
+    year = dy.Int16(primary_key=True, metadata=YEAR)
+    measure = dy.String(primary_key=True, metadata=MEASURE)
     value = dy.Float64(
         nullable=True,
-        metadata=meaning("The figure: people, or percent for retirement_rates."),
+        metadata=meaning(
+            "The figure: people, or percent for retirement_rates.",
+            french="Le chiffre : des personnes, ou un pourcentage pour retirement_rates.",
+            term="projected-measure",
+        ),
     )
     suppressed = dy.Bool(
         metadata=meaning(
             "Whether the publisher withholds the figure: it has none here, but gives the measure "
-            "for other occupations in that year."
+            "for other occupations in that year.",
+            french="Si l'éditeur retient le chiffre : il n'en donne aucun ici, mais donne la "
+            "mesure pour d'autres professions cette année-là.",
+            term="suppressed-figure",
         )
     )
 
@@ -248,11 +276,62 @@ class FactCopsProjection(dy.Schema):
 IS_OCCUPATION = pl.col("scope") == "unit_group"
 
 
+def flow(measure: str) -> str:
+    """DAX: the sum of a measure whose figures are people who come or go within a year."""
+    return (
+        f"CALCULATE(SUM('fact_cops_projection'[value]), "
+        f"'fact_cops_projection'[measure] = \"{measure}\")"
+    )
+
+
+YEARLY = [
+    Measure(
+        "Projected employment",
+        "VAR last_year = MAX('fact_cops_projection'[year]) "
+        "RETURN CALCULATE(SUM('fact_cops_projection'[value]), "
+        "'fact_cops_projection'[measure] = \"employment\", "
+        "'fact_cops_projection'[year] = last_year)",
+        "People employed in the last of the chosen years: a stock, so years are not added up. "
+        "Withheld occupations are left out.",
+        "#,0",
+    ),
+    Measure(
+        "Projected job openings",
+        flow("job_openings"),
+        "Job openings of the chosen years together. Withheld occupations are left out.",
+        "#,0",
+    ),
+    Measure(
+        "Projected job seekers",
+        flow("job_seekers"),
+        "Job seekers of the chosen years together. Withheld occupations are left out.",
+        "#,0",
+    ),
+    Measure(
+        "Projected shortage",
+        "SUMX(SUMMARIZE('fact_cops_projection', 'fact_cops_projection'[noc_code], "
+        "'fact_cops_projection'[year]), "
+        "VAR openings = [Projected job openings] VAR seekers = [Projected job seekers] "
+        "RETURN IF(NOT ISBLANK(openings) && NOT ISBLANK(seekers), openings - seekers))",
+        "Job openings minus job seekers, of occupations and years with both figures: a shortage "
+        "if positive.",
+        "#,0",
+    ),
+]
+
+
 @COPS.gold(
     schema=FactCopsProjection,
     inputs=[projection],
     grain=Where(IS_OCCUPATION),
     foreign_keys=[references("noc_code", dim_noc)],
+    answers=[
+        "Which occupations face a shortage in 2033 (openings minus seekers), in total and by broad "
+        "category?",
+        "How does an occupation's employment change from year to year?",
+    ],
+    purpose="To follow what is projected of each occupation from year to year.",
+    measures=YEARLY,
 )
 def fact_cops_projection(figures: pl.LazyFrame) -> pl.LazyFrame:
     """Four measures are flows without a figure for the first year: null, but not suppressed."""
@@ -267,230 +346,12 @@ class AggCopsProjection(Projection):
     """One projected figure of an aggregate of occupations, as published: for reconciliation."""
 
 
-@COPS.gold(schema=AggCopsProjection, inputs=[projection], grain=Where(~IS_OCCUPATION))
+@COPS.gold(
+    schema=AggCopsProjection,
+    inputs=[projection],
+    grain=Where(~IS_OCCUPATION),
+    answers=["What is projected of all occupations, of a TEER category or of a broad category?"],
+    purpose="To reconcile sums over occupations with the totals that the publisher gives.",
+)
 def agg_cops_projection(figures: pl.LazyFrame) -> pl.LazyFrame:
     return figures.filter(~IS_OCCUPATION)
-
-
-class Totals(dy.Schema):
-    """Ten-year totals, in people."""
-
-    employment_2023 = dy.Int64(
-        nullable=True,
-        metadata=meaning("People employed in 2023.", header="Employment_emploi_2023"),
-    )
-    employment_growth = dy.Int64(
-        nullable=True,
-        metadata=meaning(
-            "Growth of employment, 2024 to 2033.", header="Employment_Growth_croissance_emploi"
-        ),
-    )
-    retirements = dy.Int64(
-        nullable=True,
-        metadata=meaning("Retirements, 2024 to 2033.", header="Retirements_retraites"),
-    )
-    other_replacement = dy.Int64(
-        nullable=True,
-        metadata=meaning(
-            "Other replacement, 2024 to 2033.", header="Other_Replacement_autre_remplacement"
-        ),
-    )
-    job_openings = dy.Int64(
-        nullable=True,
-        metadata=meaning(
-            "Job openings, 2024 to 2033.", header="Total_Job_Openings_Perspective_d'emploi"
-        ),
-    )
-    school_leavers = dy.Int64(
-        nullable=True,
-        metadata=meaning(
-            "School leavers, 2024 to 2033.", header="School_Leavers_Sortants_scolaires"
-        ),
-    )
-    immigration = dy.Int64(
-        nullable=True, metadata=meaning("Immigrants, 2024 to 2033.", header="Immigration")
-    )
-    other_seekers = dy.Int64(
-        nullable=True,
-        metadata=meaning(
-            "Other job seekers, 2024 to 2033.", header="Other_Seekers_autres_chercheurs"
-        ),
-    )
-    job_seekers = dy.Int64(
-        nullable=True,
-        metadata=meaning("Job seekers, 2024 to 2033.", header="Job_Seekers_Chercheurs_emploi"),
-    )
-
-
-class OutlookTotal(Totals):
-    """The ten-year totals of one occupation or aggregate."""
-
-    code = dy.String(
-        primary_key=True, regex=CODE, metadata=meaning("Unit group or aggregate.", header="Code")
-    )
-
-
-class RecentCondition(dy.Schema):
-    """The labour-market conditions of one occupation in recent years."""
-
-    code = dy.String(
-        primary_key=True, regex=CODE, metadata=meaning("Unit group or aggregate.", header="Code")
-    )
-    recent_condition_en = dy.String(
-        nullable=True,
-        metadata=meaning(
-            "Conditions 2021 to 2023, in English.", header="Recent_Labour_Market_Conditions"
-        ),
-    )
-    recent_condition_fr = dy.String(
-        nullable=True,
-        metadata=meaning(
-            "Conditions 2021 to 2023, in French.",
-            header="Conditions_récentes_sur_le_marché_du_travail",
-        ),
-    )
-
-
-class FutureCondition(dy.Schema):
-    """The labour-market conditions that are expected of one occupation."""
-
-    code = dy.String(
-        primary_key=True, regex=CODE, metadata=meaning("Unit group or aggregate.", header="Code")
-    )
-    future_condition_en = dy.String(
-        nullable=True,
-        metadata=meaning(
-            "Conditions 2024 to 2033, in English.", header="Future_Labour_Market_Conditions"
-        ),
-    )
-    future_condition_fr = dy.String(
-        nullable=True,
-        metadata=meaning(
-            "Conditions 2024 to 2033, in French.",
-            header="Conditions_futures_sur_le_marché_du_travail",
-        ),
-    )
-
-
-OTHER_COLUMNS = Remaining(pl.String, "Repeats what another file of the publisher owns.")
-"""Names and conditions that stand in several files: kept in bronze, read where they are owned."""
-
-cops_summary = COPS.source(
-    "cops_summary",
-    files="cops/summary*.csv",
-    schema=OutlookTotal,
-    origin=COPS_2024,
-    nulls=["N/A", "N/D"],
-    thousands=",",
-    remaining=OTHER_COLUMNS,
-    fetch=ON_THE_PORTAL,
-)
-cops_rlmc = COPS.source(
-    "cops_rlmc",
-    files="cops/rlmc*.csv",
-    schema=RecentCondition,
-    origin=COPS_2024,
-    nulls=["N/A", "N/D"],
-    remaining=OTHER_COLUMNS,
-    fetch=ON_THE_PORTAL,
-)
-cops_flmc = COPS.source(
-    "cops_flmc",
-    files="cops/flmc*.csv",
-    schema=FutureCondition,
-    origin=COPS_2024,
-    nulls=["N/A", "N/D"],
-    remaining=OTHER_COLUMNS,
-    fetch=ON_THE_PORTAL,
-)
-
-
-@COPS.silver(schema=OutlookTotal, inputs=[cops_summary])
-def outlook_total(summary: pl.LazyFrame) -> pl.LazyFrame:
-    return summary
-
-
-@COPS.silver(schema=RecentCondition, inputs=[cops_rlmc])
-def recent_condition(conditions: pl.LazyFrame) -> pl.LazyFrame:
-    return conditions
-
-
-@COPS.silver(schema=FutureCondition, inputs=[cops_flmc])
-def future_condition(conditions: pl.LazyFrame) -> pl.LazyFrame:
-    return conditions
-
-
-class FactCopsOutlook(Totals):
-    """The ten-year outlook of one occupation: totals, conditions and the gap between them."""
-
-    noc_code = dy.String(
-        primary_key=True,
-        regex=UNIT_GROUP,
-        metadata=meaning("Code of the unit group.", term="noc-code"),
-    )
-    recent_condition_en = dy.String(
-        nullable=True, metadata=meaning("Conditions 2021 to 2023, in English.")
-    )
-    recent_condition_fr = dy.String(
-        nullable=True, metadata=meaning("Conditions 2021 to 2023, in French.")
-    )
-    future_condition_en = dy.String(
-        nullable=True, metadata=meaning("Conditions 2024 to 2033, in English.")
-    )
-    future_condition_fr = dy.String(
-        nullable=True, metadata=meaning("Conditions 2024 to 2033, in French.")
-    )
-    gap = dy.Int64(
-        nullable=True,
-        metadata=meaning("Job openings minus job seekers, 2024 to 2033: a shortage if positive."),
-    )
-
-    @rule("the publisher withholds totals of {noc_code}", "warn")
-    def totals_are_given(cls) -> pl.Expr:
-        return pl.all_horizontal(pl.col(name).is_not_null() for name in Totals.column_names())
-
-
-SUMMED = [name for name in Totals.column_names() if name in MEASURES]
-"""Totals of a measure that is projected year by year."""
-
-
-def ten_years(figures: pl.LazyFrame) -> pl.LazyFrame:
-    """A row for each occupation: its projected figures summed up, 2024 to 2033."""
-    projected = figures.filter(pl.col("year") > 2023, pl.col("value").is_not_null())
-    return projected.group_by("noc_code").agg(
-        pl.when((pl.col("measure") == name).sum() == 10)
-        .then(pl.col("value").filter(pl.col("measure") == name).sum())
-        .alias(f"projected_{name}")
-        for name in SUMMED
-    )
-
-
-@COPS.gold(
-    schema=FactCopsOutlook,
-    inputs=[outlook_total, recent_condition, future_condition],
-    grain=Where(scope() == "unit_group"),
-    foreign_keys=[references("noc_code", dim_noc)],
-    agreements=[
-        agrees(
-            "totals_are_the_sums_of_the_projection",
-            fact_cops_projection,
-            ten_years,
-            on="noc_code",
-            obeyed=pl.all_horizontal(
-                (pl.col(name) - pl.col(f"projected_{name}")).abs() <= TEN_YEARS_ROUNDING
-                for name in SUMMED
-            ),
-            message="the ten-year totals of {noc_code} are not the sums of its yearly figures",
-            severity="warn",
-        )
-    ],
-    answers=["Which occupations face a shortage in 2033, in total and by broad category?"],
-)
-def fact_cops_outlook(
-    totals: pl.LazyFrame, recent: pl.LazyFrame, future: pl.LazyFrame
-) -> pl.LazyFrame:
-    groups = totals.filter(scope() == "unit_group")
-    outlook = join(join(groups, recent, on="code"), future, on="code")
-    return outlook.with_columns(
-        noc_code=pl.col("code"), gap=pl.col("job_openings") - pl.col("job_seekers")
-    )

@@ -11,6 +11,7 @@ from jobforge_dagster.medallion.corrections import correct, corrections
 from jobforge_dagster.medallion.declare import (
     Domain,
     Licence,
+    Measure,
     Origin,
     meaning,
     references,
@@ -24,6 +25,7 @@ JOB_TITLES = Domain(
     title="Job architecture",
     owner="team:job-architecture",
     steward="job-architecture",
+    classification="public",
 )
 
 SYNTHETIC = Origin(
@@ -47,41 +49,84 @@ def slug(column: str) -> pl.Expr:
     )
 
 
+TITLE_ID = meaning(
+    "The publisher's id of the title.",
+    header="Job_Title_ID",
+    french="L'identifiant que l'éditeur donne au titre.",
+    term="job-title",
+)
+TITLE_EN = meaning(
+    "Title in English.", header="Job_Title_EN", french="Titre en anglais.", term="job-title"
+)
+TITLE_FR = meaning(
+    "Title in French.", header="Titre_de_poste_FR", french="Titre en français.", term="job-title"
+)
+FUNCTION_EN = meaning(
+    "Function in English.",
+    header="Job_Function_EN",
+    french="Fonction en anglais.",
+    term="job-function",
+)
+FUNCTION_FR = meaning(
+    "Function in French.", header="Fonction_FR", french="Fonction en français.", term="job-function"
+)
+FAMILY_EN = meaning(
+    "Family in English.", header="Job_Family_EN", french="Famille en anglais.", term="job-family"
+)
+FAMILY_FR = meaning(
+    "Family in French.", header="Famille_FR", french="Famille en français.", term="job-family"
+)
+MANAGERIAL_LEVEL = meaning(
+    "Level of management, if any.",
+    header="Managerial_Level",
+    french="Niveau de gestion, s'il y en a un.",
+    term="managerial-level",
+)
+NOC_2016 = meaning(
+    "Unit group of NOC 2016.",
+    header="NOC_2016",
+    french="Groupe de base de la CNP 2016.",
+    term="noc-2016-code",
+)
+NOC_2021 = meaning(
+    "Unit group of NOC 2021.",
+    header="NOC_2021",
+    french="Groupe de base de la CNP 2021.",
+    term="noc-code",
+)
+FUNCTION_ID = meaning(
+    "Key of the function, from its name.",
+    french="Clé de la fonction, tirée de son nom.",
+    term="job-function",
+)
+FAMILY_ID = meaning(
+    "Key of the family, from its name.",
+    french="Clé de la famille, tirée de son nom.",
+    term="job-family",
+)
+
+
 class JobTitleFile(dy.Schema):
     """One job title of the job architecture, as delivered."""
 
-    job_title_id = dy.String(
-        primary_key=True,
-        metadata=meaning("The publisher's id of the title.", header="Job_Title_ID"),
-    )
-    title_en = dy.String(metadata=meaning("Title in English.", header="Job_Title_EN"))
-    title_fr = dy.String(
-        nullable=True, metadata=meaning("Title in French.", header="Titre_de_poste_FR")
-    )
-    function_en = dy.String(metadata=meaning("Function in English.", header="Job_Function_EN"))
-    function_fr = dy.String(
-        nullable=True, metadata=meaning("Function in French.", header="Fonction_FR")
-    )
-    family_en = dy.String(metadata=meaning("Family in English.", header="Job_Family_EN"))
-    family_fr = dy.String(nullable=True, metadata=meaning("Family in French.", header="Famille_FR"))
-    managerial_level = dy.String(
-        nullable=True,
-        metadata=meaning("Level of management, if any.", header="Managerial_Level"),
-    )
-    noc_2016_code = dy.String(
-        nullable=True,
-        regex=r"^\d{4}$",
-        metadata=meaning("Unit group of NOC 2016.", header="NOC_2016"),
-    )
-    noc_2021_code = dy.String(
-        nullable=True,
-        regex=UNIT_GROUP,
-        metadata=meaning("Unit group of NOC 2021.", header="NOC_2021", term="noc-code"),
-    )
+    job_title_id = dy.String(primary_key=True, metadata=TITLE_ID)
+    title_en = dy.String(metadata=TITLE_EN)
+    title_fr = dy.String(nullable=True, metadata=TITLE_FR)
+    function_en = dy.String(metadata=FUNCTION_EN)
+    function_fr = dy.String(nullable=True, metadata=FUNCTION_FR)
+    family_en = dy.String(metadata=FAMILY_EN)
+    family_fr = dy.String(nullable=True, metadata=FAMILY_FR)
+    managerial_level = dy.String(nullable=True, metadata=MANAGERIAL_LEVEL)
+    noc_2016_code = dy.String(nullable=True, regex=r"^\d{4}$", metadata=NOC_2016)
+    noc_2021_code = dy.String(nullable=True, regex=UNIT_GROUP, metadata=NOC_2021)
 
 
 job_titles = JOB_TITLES.source(
-    "job_titles", files="job_titles/job_titles*.csv", schema=JobTitleFile, origin=SYNTHETIC
+    "job_titles",
+    files="job_titles/job_titles*.csv",
+    schema=JobTitleFile,
+    origin=SYNTHETIC,
+    purpose="To show how an employer's job titles are tied to occupations.",
 )
 
 
@@ -91,8 +136,8 @@ SPELLINGS = corrections(__file__, "spellings")
 class JobTitle(JobTitleFile):
     """One job title of the job architecture, with the keys of its function and family."""
 
-    function_id = dy.String(regex=SLUG, metadata=meaning("Key of the function, from its name."))
-    family_id = dy.String(regex=SLUG, metadata=meaning("Key of the family, from its name."))
+    function_id = dy.String(regex=SLUG, metadata=FUNCTION_ID)
+    family_id = dy.String(regex=SLUG, metadata=FAMILY_ID)
 
 
 @JOB_TITLES.silver(schema=JobTitle, inputs=[job_titles])
@@ -108,11 +153,9 @@ def job_title(titles: pl.LazyFrame) -> pl.LazyFrame:
 class DimJobFunction(dy.Schema):
     """One function of the job architecture."""
 
-    function_id = dy.String(
-        primary_key=True, regex=SLUG, metadata=meaning("Key of the function, from its name.")
-    )
-    function_en = dy.String(metadata=meaning("Function in English."))
-    function_fr = dy.String(nullable=True, metadata=meaning("Function in French."))
+    function_id = dy.String(primary_key=True, regex=SLUG, metadata=FUNCTION_ID)
+    function_en = dy.String(metadata=FUNCTION_EN)
+    function_fr = dy.String(nullable=True, metadata=FUNCTION_FR)
 
 
 def first_by_id(column: str) -> pl.Expr:
@@ -120,7 +163,13 @@ def first_by_id(column: str) -> pl.Expr:
     return pl.col(column).sort_by("job_title_id").drop_nulls().first()
 
 
-@JOB_TITLES.gold(schema=DimJobFunction, inputs=[job_title], grain=Groups(["function_id"]))
+@JOB_TITLES.gold(
+    schema=DimJobFunction,
+    inputs=[job_title],
+    grain=Groups(["function_id"]),
+    answers=["Which functions does the job architecture have?"],
+    purpose="To sum up job titles by function.",
+)
 def dim_job_function(titles: pl.LazyFrame) -> pl.LazyFrame:
     return aggregate(titles, "function_id", first_by_id("function_en"), first_by_id("function_fr"))
 
@@ -128,12 +177,10 @@ def dim_job_function(titles: pl.LazyFrame) -> pl.LazyFrame:
 class DimJobFamily(dy.Schema):
     """One family of the job architecture, within its function."""
 
-    family_id = dy.String(
-        primary_key=True, regex=SLUG, metadata=meaning("Key of the family, from its name.")
-    )
-    function_id = dy.String(regex=SLUG, metadata=meaning("Key of its function."))
-    family_en = dy.String(metadata=meaning("Family in English."))
-    family_fr = dy.String(nullable=True, metadata=meaning("Family in French."))
+    family_id = dy.String(primary_key=True, regex=SLUG, metadata=FAMILY_ID)
+    function_id = dy.String(regex=SLUG, metadata=FUNCTION_ID)
+    family_en = dy.String(metadata=FAMILY_EN)
+    family_fr = dy.String(nullable=True, metadata=FAMILY_FR)
 
 
 @JOB_TITLES.gold(
@@ -141,6 +188,8 @@ class DimJobFamily(dy.Schema):
     inputs=[job_title],
     grain=Groups(["family_id", "function_id"]),
     foreign_keys=[references("function_id", dim_job_function)],
+    answers=["Which job families does a function have?"],
+    purpose="To sum up job titles by family, and families by function.",
 )
 def dim_job_family(titles: pl.LazyFrame) -> pl.LazyFrame:
     return aggregate(
@@ -151,16 +200,14 @@ def dim_job_family(titles: pl.LazyFrame) -> pl.LazyFrame:
 class DimJobTitle(dy.Schema):
     """One job title of the job architecture, with its family, function and occupation."""
 
-    job_title_id = dy.String(primary_key=True, metadata=meaning("The publisher's id of the title."))
-    title_en = dy.String(metadata=meaning("Title in English."))
-    title_fr = dy.String(nullable=True, metadata=meaning("Title in French."))
-    function_id = dy.String(metadata=meaning("Key of the function."))
-    family_id = dy.String(metadata=meaning("Key of the family."))
-    managerial_level = dy.String(nullable=True, metadata=meaning("Level of management, if any."))
-    noc_2016_code = dy.String(nullable=True, metadata=meaning("Unit group of NOC 2016."))
-    noc_2021_code = dy.String(
-        nullable=True, metadata=meaning("Unit group of NOC 2021.", term="noc-code")
-    )
+    job_title_id = dy.String(primary_key=True, metadata=TITLE_ID)
+    title_en = dy.String(metadata=TITLE_EN)
+    title_fr = dy.String(nullable=True, metadata=TITLE_FR)
+    function_id = dy.String(metadata=FUNCTION_ID)
+    family_id = dy.String(metadata=FAMILY_ID)
+    managerial_level = dy.String(nullable=True, metadata=MANAGERIAL_LEVEL)
+    noc_2016_code = dy.String(nullable=True, metadata=NOC_2016)
+    noc_2021_code = dy.String(nullable=True, metadata=NOC_2021)
 
     @rule("the title {job_title_id} ({title_en}) belongs to no occupation of NOC 2021", "warn")
     def has_an_occupation(cls) -> pl.Expr:
@@ -176,6 +223,16 @@ class DimJobTitle(dy.Schema):
         references("noc_2021_code", dim_noc),
     ],
     answers=["Which occupation does this job title belong to?"],
+    purpose="To tie each job title to its family, its function and its occupation.",
+    measures=[
+        Measure("Job titles", "COUNTROWS('dim_job_title')", "Number of job titles.", "#,0"),
+        Measure(
+            "Job titles without an occupation",
+            "CALCULATE(COUNTROWS('dim_job_title'), ISBLANK('dim_job_title'[noc_2021_code]))",
+            "Number of job titles that are tied to no unit group of NOC 2021.",
+            "#,0",
+        ),
+    ],
 )
 def dim_job_title(titles: pl.LazyFrame) -> pl.LazyFrame:
     return titles

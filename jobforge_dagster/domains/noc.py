@@ -1,10 +1,20 @@
 """NOC 2021: Canada's National Occupational Classification, as a tree and as a flat dimension."""
 
+from typing import Any
+
 import dataframely as dy
 import polars as pl
 
 from jobforge_dagster.domains.licences import STATISTICS_CANADA
-from jobforge_dagster.medallion.declare import Ckan, Domain, Origin, meaning, references, rule
+from jobforge_dagster.medallion.declare import (
+    Ckan,
+    Domain,
+    Measure,
+    Origin,
+    meaning,
+    references,
+    rule,
+)
 from jobforge_dagster.medallion.grain import Where
 from jobforge_dagster.medallion.provenance import carried, join
 
@@ -13,21 +23,40 @@ NOC = Domain(
     title="National Occupational Classification",
     owner="team:classification",
     steward="classification",
+    classification="public",
 )
 
 PORTAL = "https://open.canada.ca/data"
 """The federal open-data portal, which runs CKAN."""
 
+DATASET = "1feee3b5-8068-4dbb-b361-180875837593"
+
 NOC_2021 = Origin(
     publisher="Statistics Canada, with Employment and Social Development Canada",
     system="NOC 2021 V1.0",
     licence=STATISTICS_CANADA,
-    dataset="1feee3b5-8068-4dbb-b361-180875837593",
+    dataset=DATASET,
+    url=f"{PORTAL}/en/dataset/{DATASET}",
 )
 
 UNIT_GROUP = r"^\d{5}$"
 LEVELS = {"broad_category": 1, "major_group": 2, "sub_major_group": 3, "minor_group": 4}
 IS_UNIT_GROUP = pl.col("level") == 5
+
+UNIT_GROUP_CODE = meaning(
+    "Code of the unit group.", french="Code du groupe de base.", term="noc-code"
+)
+
+
+def code_of(level: str, french: str) -> dict[str, Any]:
+    """What the code of a class above a unit group means; the level's name is its term."""
+    return meaning(f"Code of the {level}.", french=f"Code {french}.", term=level.replace(" ", "-"))
+
+
+def title_of(level: str, french: str) -> dict[str, Any]:
+    """What the title of such a class means."""
+    term = level.replace(" ", "-")
+    return meaning(f"Title of the {level}.", french=f"Titre {french}.", term=term)
 
 
 class NocNode(dy.Schema):
@@ -44,16 +73,36 @@ class NocNode(dy.Schema):
         ),
     )
     level = dy.Int8(
-        min=1, max=5, metadata=meaning("Level in the tree, 1 (broad category) to 5 (unit group).")
+        min=1,
+        max=5,
+        metadata=meaning(
+            "Level in the tree, 1 (broad category) to 5 (unit group).",
+            french="Niveau dans l'arborescence, de 1 (grande catégorie) à 5 (groupe de base).",
+            term="noc-level",
+        ),
     )
     structure = dy.String(
-        metadata=meaning("Name of the level.", header="Hierarchical structure"),
+        metadata=meaning(
+            "Name of the level.",
+            header="Hierarchical structure",
+            french="Nom du niveau.",
+            term="noc-level",
+        ),
     )
     title = dy.String(
-        metadata=meaning("Title of the class.", header="Class title", term="noc-title"),
+        metadata=meaning(
+            "Title of the class.",
+            header="Class title",
+            french="Titre de la classe.",
+            term="noc-title",
+        ),
     )
     definition = dy.String(
-        metadata=meaning("What the class comprises.", header="Class definition"),
+        metadata=meaning(
+            "What the class comprises.",
+            header="Class definition",
+            french="Ce que comprend la classe.",
+        ),
     )
 
     @rule("code {noc_code} has not as many digits as its level, {level}")
@@ -66,7 +115,8 @@ noc_structure = NOC.source(
     files="noc/noc_structure*.csv",
     schema=NocNode,
     origin=NOC_2021,
-    fetch=Ckan(PORTAL, "1feee3b5-8068-4dbb-b361-180875837593", "*classification_structure.csv"),
+    fetch=Ckan(PORTAL, DATASET, "*classification_structure.csv"),
+    purpose="To name and place every occupation in the same way.",
 )
 
 
@@ -83,7 +133,11 @@ class DimNocNode(NocNode):
 
     parent_code = dy.String(
         nullable=True,
-        metadata=meaning("Code of the class above: the code without its last digit."),
+        metadata=meaning(
+            "Code of the class above: the code without its last digit.",
+            french="Code de la classe supérieure : le code sans son dernier chiffre.",
+            term="noc-code",
+        ),
     )
 
 
@@ -92,6 +146,7 @@ class DimNocNode(NocNode):
     inputs=[noc_node],
     foreign_keys=[references("parent_code", None)],
     answers=["Where does this occupation stand in the classification?"],
+    purpose="To walk the classification from any class to those above and below it.",
 )
 def dim_noc_node(nodes: pl.LazyFrame) -> pl.LazyFrame:
     above = pl.col("noc_code").str.slice(0, pl.col("level").cast(pl.UInt32) - 1)
@@ -101,30 +156,40 @@ def dim_noc_node(nodes: pl.LazyFrame) -> pl.LazyFrame:
 class DimNoc(dy.Schema):
     """One NOC 2021 unit group (an occupation) with the codes and titles of its ancestors."""
 
-    noc_code = dy.String(
-        primary_key=True,
-        regex=UNIT_GROUP,
-        metadata=meaning("Code of the unit group.", term="noc-code"),
+    noc_code = dy.String(primary_key=True, regex=UNIT_GROUP, metadata=UNIT_GROUP_CODE)
+    title = dy.String(metadata=title_of("unit group", "du groupe de base"))
+    definition = dy.String(
+        metadata=meaning(
+            "What the unit group comprises.", french="Ce que comprend le groupe de base."
+        )
     )
-    title = dy.String(metadata=meaning("Title of the unit group.", term="noc-title"))
-    definition = dy.String(metadata=meaning("What the unit group comprises."))
     teer = dy.Int8(
         min=0,
         max=5,
         metadata=meaning(
             "Training, education, experience and responsibilities (0 to 5): the code's second "
             "digit.",
+            french="Formation, études, expérience et responsabilités (0 à 5) : le deuxième chiffre "
+            "du code.",
             term="teer",
         ),
     )
-    broad_category_code = dy.String(regex=r"^\d$", metadata=meaning("Code, level 1."))
-    broad_category = dy.String(metadata=meaning("Title, level 1."))
-    major_group_code = dy.String(regex=r"^\d{2}$", metadata=meaning("Code, level 2."))
-    major_group = dy.String(metadata=meaning("Title, level 2."))
-    sub_major_group_code = dy.String(regex=r"^\d{3}$", metadata=meaning("Code, level 3."))
-    sub_major_group = dy.String(metadata=meaning("Title, level 3."))
-    minor_group_code = dy.String(regex=r"^\d{4}$", metadata=meaning("Code, level 4."))
-    minor_group = dy.String(metadata=meaning("Title, level 4."))
+    broad_category_code = dy.String(
+        regex=r"^\d$", metadata=code_of("broad category", "de la grande catégorie")
+    )
+    broad_category = dy.String(metadata=title_of("broad category", "de la grande catégorie"))
+    major_group_code = dy.String(
+        regex=r"^\d{2}$", metadata=code_of("major group", "du grand groupe")
+    )
+    major_group = dy.String(metadata=title_of("major group", "du grand groupe"))
+    sub_major_group_code = dy.String(
+        regex=r"^\d{3}$", metadata=code_of("sub-major group", "du sous-grand groupe")
+    )
+    sub_major_group = dy.String(metadata=title_of("sub-major group", "du sous-grand groupe"))
+    minor_group_code = dy.String(
+        regex=r"^\d{4}$", metadata=code_of("minor group", "du sous-groupe")
+    )
+    minor_group = dy.String(metadata=title_of("minor group", "du sous-groupe"))
 
 
 @NOC.gold(
@@ -134,6 +199,10 @@ class DimNoc(dy.Schema):
     answers=[
         "Where does this occupation stand in the classification?",
         "What training does this occupation need (TEER)?",
+    ],
+    purpose="To cut every figure about occupations by TEER and by the levels of the NOC.",
+    measures=[
+        Measure("Occupations", "COUNTROWS('dim_noc')", "Number of unit groups.", "#,0"),
     ],
 )
 def dim_noc(nodes: pl.LazyFrame) -> pl.LazyFrame:

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import dataframely as dy
 
+from jobforge_dagster.medallion.classification import CLASSIFICATIONS
+from jobforge_dagster.medallion.classification import Classification as Classification
 from jobforge_dagster.medallion.errors import DeclarationError
 from jobforge_dagster.medallion.formats import Format, format_of
 from jobforge_dagster.medallion.grain import Grain, Rows
+
+# A domain file imports from this module all that it declares with.
+from jobforge_dagster.medallion.meaning import Meaning as Meaning
+from jobforge_dagster.medallion.meaning import meaning as meaning
+from jobforge_dagster.medallion.meaning import meaning_of as meaning_of
 
 if TYPE_CHECKING:
     import polars as pl
@@ -71,52 +78,23 @@ class Url:
 
 @dataclass(frozen=True)
 class Origin:
-    """Who published a source, as what, where and when. What is not known stays ``None``."""
+    """Who published a source, as what, where and when. What is not known stays ``None``.
+
+    Attributes:
+        publisher: who published it.
+        system: the publisher's name of what it is part of; bronze writes it into every row.
+        licence: the terms of its use.
+        dataset: the publisher's id of the data set.
+        published: when.
+        url: the publisher's page about the data.
+    """
 
     publisher: str
     system: str
     licence: Licence
     dataset: str | None = None
     published: date | None = None
-
-
-@dataclass(frozen=True)
-class Meaning:
-    """What a column means: prose in English and French, and the header it is delivered under."""
-
-    text: str
-    header: str | None = None
-    french: str | None = None
-    term: str | None = None
-    path: tuple[str, ...] = ()
-
-
-def meaning(
-    text: str,
-    *,
-    header: str | None = None,
-    french: str | None = None,
-    term: str | None = None,
-    path: str | None = None,
-) -> dict[str, Any]:
-    """Say what a column means, as the ``metadata`` of a dataframely column.
-
-    Args:
-        text: one English sentence.
-        header: the header in the delivered file, where it differs from the column's name. Padding
-            and letter case need not be repeated: headers are compared trimmed and case-folded.
-        french: the same sentence in French.
-        term: the id of the glossary term that the column holds.
-        path: names, separated by points, that lead from a nested value delivered under ``header``
-            to the one that the column holds; ``0`` is the first of an array.
-    """
-    return {"meaning": Meaning(text, header, french, term, tuple(path.split(".")) if path else ())}
-
-
-def meaning_of(column: dy.Column) -> Meaning | None:
-    """The meaning given to a schema's column, if one was given."""
-    found = (column.metadata or {}).get("meaning")
-    return found if isinstance(found, Meaning) else None
+    url: str | None = None
 
 
 @dataclass(frozen=True)
@@ -194,6 +172,10 @@ class Source:
         max_rejected: share of the rows that bronze may refuse and still be published.
         cadence: how often the publisher delivers; an older delivery is told to be stale.
         fetch: where the publisher's current file can be downloaded.
+        purpose: why it is taken in, in one sentence.
+        classification: who may see it; undeclared, as the domain says.
+        retention: how long it is kept, in words; undeclared, as the domain says; ``None`` where
+            nobody has decided.
     """
 
     name: str
@@ -216,6 +198,9 @@ class Source:
     max_rejected: float = MAX_REJECTED
     cadence: timedelta | None = None
     fetch: Ckan | Url | None = None
+    purpose: str | None = None
+    classification: Classification = "public"
+    retention: str | None = None
 
     @property
     def read_as(self) -> Format:
@@ -320,12 +305,30 @@ def references(columns: str | Sequence[str], table: Table | None) -> Reference:
     return Reference((columns,) if isinstance(columns, str) else tuple(columns), table)
 
 
+@dataclass(frozen=True)
+class Measure:
+    """A figure that reports work out of a gold table, e.g. in Power BI.
+
+    Attributes:
+        name: unique among all gold tables.
+        expression: DAX.
+        description: what it tells, and what it must not be used for.
+        format: a format string of DAX, e.g. ``#,0``.
+    """
+
+    name: str
+    expression: str
+    description: str
+    format: str | None = None
+
+
 @dataclass(frozen=True, eq=False)
 class Table:
     """A silver or gold table: one function from LazyFrames to a LazyFrame, and one schema.
 
     The function gets its inputs in the declared order, as positional arguments. It need not select
-    its final columns: the schema does. ``grain`` says what one row stands for.
+    its final columns: the schema does. ``grain`` says what one row stands for; of ``purpose``,
+    ``classification``, ``retention`` and ``measures`` see :class:`TableOptions`.
     """
 
     name: str
@@ -342,6 +345,10 @@ class Table:
     answers: tuple[str, ...]
     owner: str
     steward: str | None
+    purpose: str | None = None
+    classification: Classification = "public"
+    retention: str | None = None
+    measures: tuple[Measure, ...] = ()
 
     @property
     def key(self) -> str:
@@ -370,27 +377,55 @@ class TableOptions(TypedDict, total=False):
     """What may be said of a silver or gold table alike.
 
     ``grain`` says what a row stands for (see :mod:`grain`; a row of the first input, if nothing is
-    said); ``max_rejected`` which share of the rows may be refused before nothing is published.
+    said); ``max_rejected`` which share of the rows may be refused before nothing is published;
+    ``purpose`` why the table exists, in one sentence; ``classification`` who may see it and
+    ``retention`` how long it is kept, where that differs from what the domain says; ``measures``,
+    of a gold table alone, what reports work out of it.
     """
 
     grain: Grain
     foreign_keys: Sequence[Reference]
     agreements: Sequence[Agreement]
     max_rejected: float
+    purpose: str
+    classification: Classification
+    retention: str
+    measures: Sequence[Measure]
 
 
 class Domain:
     """A family of sources and tables that one team answers for.
 
     Declaring a source or a table with its methods adds it to the domain; discovery finds the
-    domain by looking through the modules of a package.
+    domain by looking through the modules of a package. ``classification`` and ``retention`` hold
+    for each of them that does not declare its own; ``retention`` is ``None`` as long as nobody has
+    decided how long the data is kept.
+
+    Raises:
+        DeclarationError: there is no such classification.
     """
 
-    def __init__(self, name: str, *, title: str, owner: str, steward: str | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        *,
+        title: str,
+        owner: str,
+        steward: str | None = None,
+        classification: Classification = "public",
+        retention: str | None = None,
+    ) -> None:
+        if classification not in CLASSIFICATIONS:
+            raise DeclarationError(
+                f"domain {name}: classification={classification!r} is none of "
+                f"{', '.join(CLASSIFICATIONS)}."
+            )
         self.name = name
         self.title = title
         self.owner = owner
         self.steward = steward
+        self.classification: Classification = classification
+        self.retention = retention
         self.sources: list[Source] = []
         self.tables: list[Table] = []
 
@@ -415,7 +450,7 @@ class Domain:
             owner=self.owner,
             steward=self.steward,
             nulls=tuple(nulls),
-            **options,
+            **{"classification": self.classification, "retention": self.retention, **options},
         )
         self.sources.append(declared)
         return declared
@@ -470,7 +505,17 @@ class Domain:
                 answers=tuple(answers),
                 owner=self.owner,
                 steward=self.steward,
+                purpose=options.get("purpose"),
+                classification=options.get("classification", self.classification),
+                retention=options.get("retention", self.retention),
+                measures=tuple(options.get("measures", ())),
             )
+            unknown = sorted(set(options) - set(TableOptions.__annotations__))
+            if unknown:
+                raise DeclarationError(
+                    f"{declared.key}: {', '.join(unknown)} cannot be said of a {layer} table. What "
+                    f"can: {', '.join(sorted(TableOptions.__annotations__))}."
+                )
             if not declared.inputs:
                 raise DeclarationError(f"{declared.key}: a table needs at least one input.")
             self.tables.append(declared)

@@ -8,10 +8,12 @@ import pkgutil
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from types import ModuleType
 
 from jobforge_dagster.medallion.declare import Domain, Source, Table
 from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.glossary import Glossary, check_terms, read_glossary
 from jobforge_dagster.medallion.layers import check_source, check_table
 
 VARIABLE = "JOBFORGE_DOMAINS"
@@ -28,9 +30,13 @@ def packages_from_environment() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Declarations:
-    """Everything that was found: sources and tables, in the order of their declaration."""
+    """Everything that was found: sources and tables, in the order of their declaration.
+
+    ``glossary`` holds the terms of all packages; it is ``None`` if none of them brings a file.
+    """
 
     domains: tuple[Domain, ...]
+    glossary: Glossary | None = None
 
     @property
     def sources(self) -> tuple[Source, ...]:
@@ -42,21 +48,31 @@ class Declarations:
         """All silver and gold tables."""
         return tuple(table for domain in self.domains for table in domain.tables)
 
+    @property
+    def declared(self) -> tuple[Source | Table, ...]:
+        """All sources, then all tables."""
+        return (*self.sources, *self.tables)
+
 
 def discover(packages: Iterable[str]) -> Declarations:
-    """Import every module of ``packages`` and collect the domains that they hold.
+    """Import every module of ``packages`` and collect the domains and the terms that they hold.
 
     Raises:
-        DeclarationError: a declaration breaks a layer's contract, two have one name, or there is
-            no such package.
+        DeclarationError: a declaration breaks a layer's contract, two have one name, a column
+            holds a term that no glossary explains, or there is no such package.
     """
     domains: dict[int, Domain] = {}
+    folders: dict[Path, None] = {}
     for package in packages:
         for module in _modules(package):
+            if module.__file__:
+                folders[Path(module.__file__).parent] = None
             for value in vars(module).values():
                 if isinstance(value, Domain):
                     domains[id(value)] = value
-    found = Declarations(tuple(sorted(domains.values(), key=lambda domain: domain.name)))
+    found = Declarations(
+        tuple(sorted(domains.values(), key=lambda domain: domain.name)), read_glossary(folders)
+    )
     _check(found)
     return found
 
@@ -86,6 +102,22 @@ def _check(found: Declarations) -> None:
         check_source(source)
     for table in found.tables:
         check_table(table)
+    _refuse_repeated_measures(found.tables)
+    for declared in found.declared:
+        check_terms(declared.key, declared.schema, found.glossary)
+
+
+def _refuse_repeated_measures(tables: Iterable[Table]) -> None:
+    users: dict[str, list[str]] = {}
+    for table in tables:
+        for measure in table.measures:
+            users.setdefault(measure.name.casefold(), []).append(f"{table.key} ({measure.name})")
+    for keys in users.values():
+        if len(keys) > 1:
+            raise DeclarationError(
+                f"Several measures have one name: {', '.join(keys)}. Power BI takes a name once in "
+                f"a model, whatever its letter case. Rename one of each pair."
+            )
 
 
 def _refuse_repeats(kind: str, names: list[str]) -> None:

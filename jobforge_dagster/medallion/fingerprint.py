@@ -221,7 +221,11 @@ def _tree(path: Path) -> ast.Module:
 def _is_prose(called: ast.expr, argument: str | None) -> bool:
     """Whether an argument only describes: a column's meaning, a table's business questions."""
     if not isinstance(called, ast.Attribute) or not isinstance(called.value, ast.Name):
-        return False
+        return isinstance(called, ast.Name) and (called.id, argument) == ("Origin", "url")
     if called.value.id == "dy":
         return argument in {"metadata", "description"}
-    return called.attr == "gold" and argument == "answers"
+    return called.attr in {"source", "silver", "gold"} and argument in _DESCRIBES
+
+
+_DESCRIBES = {"answers", "purpose", "classification", "retention", "measures"}
+"""Arguments that say of a source or a table what it is for, not what it holds."""

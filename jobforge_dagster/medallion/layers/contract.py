@@ -24,6 +24,7 @@ from typing import get_args
 
 import dataframely as dy
 
+from jobforge_dagster.medallion.classification import CLASSIFICATIONS
 from jobforge_dagster.medallion.declare import (
     Combine,
     Layer,
@@ -52,10 +53,11 @@ def check_source(source: Source) -> None:
     """Refuse a source that bronze cannot be derived from.
 
     Raises:
-        DeclarationError: a reserved or repeated name, a type that text cannot be cast to, or no
-            description.
+        DeclarationError: a reserved or repeated name, a type that text cannot be cast to, no
+            description, or an unknown classification.
     """
     _check_schema(source.key, source.schema)
+    _check_governance(source)
     check_format(source.key, source.read_as)
     if source.thousands is not None and len(source.thousands) != 1:
         raise DeclarationError(
@@ -103,6 +105,8 @@ def check_table(table: Table) -> None:
         DeclarationError: says which table, what is wrong and how to mend it.
     """
     _check_schema(table.key, table.schema)
+    _check_governance(table)
+    _check_measures(table)
     allowed = MAY_READ[table.layer]
     for upstream in table.inputs:
         if upstream.layer not in allowed:
@@ -153,6 +157,48 @@ def _check_schema(key: str, schema: type[dy.Schema]) -> None:
                 f"{key}: the column name {name} is reserved for the platform. Give the column "
                 f"another name; if the publisher's header is called that, declare "
                 f'renames={{"{name}": "{name.lstrip("_")}"}} in the source.'
+            )
+
+
+def _check_governance(declared: Source | Table) -> None:
+    """Refuse a classification that there is none of, and prose that says nothing."""
+    said = [(declared.key, declared.classification)]
+    for name, column in declared.schema.columns().items():
+        meant = meaning_of(column)
+        if meant and meant.classification is not None:
+            said.append((f"{declared.key}: column {name}", meant.classification))
+    for place, classification in said:
+        if classification not in CLASSIFICATIONS:
+            raise DeclarationError(
+                f"{place}: classification={classification!r} is none of "
+                f"{', '.join(CLASSIFICATIONS)}."
+            )
+    for name in ("purpose", "retention"):
+        prose = getattr(declared, name)
+        if prose is not None and not prose.strip():
+            raise DeclarationError(
+                f"{declared.key}: {name} is empty. Write it, or leave it out as long as it is not "
+                f"known."
+            )
+
+
+def _check_measures(table: Table) -> None:
+    if table.measures and table.layer != "gold":
+        raise DeclarationError(
+            f"{table.key}: reports work their measures out of gold, not of {table.layer}. Declare "
+            f"{table.measures[0].name} with a gold table."
+        )
+    columns = {name.casefold() for name in table.schema.column_names()}
+    for measure in table.measures:
+        for part in ("name", "expression", "description"):
+            if not getattr(measure, part).strip():
+                raise DeclarationError(
+                    f"{table.key}: the {part} of the measure '{measure.name}' is empty. Write it."
+                )
+        if measure.name.casefold() in columns:
+            raise DeclarationError(
+                f"{table.key}: the measure {measure.name} is called like a column, which Power BI "
+                f"does not take. Rename the measure."
             )
 
 
