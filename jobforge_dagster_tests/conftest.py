@@ -29,7 +29,8 @@ from jobforge_dagster_tests.shop import ORDERS, SHOP
 DOMAINS = "jobforge_dagster.domains"
 ROOT = Path(__file__).parents[1]
 SAMPLE = ROOT / "data" / "source"
-REAL = ROOT.parent / "shared" / "real_sources"
+SHARED = ROOT.parent / "shared"
+REAL = SHARED / "real_sources"
 
 settings.register_profile(
     "jobforge", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
@@ -156,11 +157,15 @@ class Lake:
         return history(self.root, key)
 
     def files(self) -> dict[str, tuple[bytes, int]]:
-        """Every written file but the cache: its bytes and its time of modification."""
+        """Every file of the tables, by name: its bytes and its time of modification.
+
+        Neither the cache nor the catalog, which tells of each run.
+        """
+        apart = {self.root.landing, self.root.cache, self.root.catalog}
         return {
             path.relative_to(self.path).as_posix(): (path.read_bytes(), path.stat().st_mtime_ns)
             for path in sorted(self.path.rglob("*"))
-            if path.is_file() and not {self.root.landing, self.root.cache} & {*path.parents}
+            if path.is_file() and not apart & {*path.parents}
         }
 
 

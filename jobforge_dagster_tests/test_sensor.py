@@ -7,16 +7,15 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 import dagster as dg
 import pytest
-from dagster._core.events import EngineEventData
 from dagster._core.storage.dagster_run import DagsterRun
 
 from jobforge_dagster.medallion.storage import landing
+from jobforge_dagster.medallion.storage.living import alive
 from jobforge_dagster.orchestration import sensors
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster_tests.conftest import ROOT, Domains, Lake
@@ -327,55 +326,37 @@ def another() -> None:
     """A job of someone else."""
 
 
-def _under_way(instance: dg.DagsterInstance, process: int) -> None:
-    """A run that the history says has started, in a process."""
+def _under_way(instance: dg.DagsterInstance) -> str:
+    """The id of a run that the history says has started."""
     run = instance.create_run_for_job(another)
     assert isinstance(run, DagsterRun)
-    instance.report_engine_event(
-        "Executing steps in process",
-        run,
-        EngineEventData({"pid": dg.MetadataValue.text(str(process))}),
-    )
     instance.report_dagster_event(
         dg.DagsterEvent(event_type_value="PIPELINE_START", job_name="another", message=""),
         run.run_id,
     )
+    return run.run_id
 
 
-def _another_of_its_number() -> int:
-    """A process that began after the history says that it did; the first of all will do."""
-    return 1
-
-
-def _ended() -> int:
-    process = subprocess.Popen([sys.executable, "-c", ""])
-    process.wait()
-    return process.pid
-
-
-@pytest.mark.parametrize(
-    ("process", "asked"),
-    [(os.getpid, []), (_ended, ALL), (_another_of_its_number, ALL)],
-    ids=["alive", "killed", "another-of-its-number"],
-)
+@pytest.mark.parametrize("lives", [True, False], ids=["alive", "killed"])
 def test_a_run_under_way_is_waited_for_unless_its_process_is_gone(
-    watch: Watch,
-    process: Callable[[], int],
-    asked: list[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    watch: Watch, lives: bool, tmp_path: Path
 ) -> None:
     watch.lake.instance = dg.DagsterInstance.local_temp(str(tmp_path))
-    number = process()
-    if number == 1:
-        monkeypatch.setattr(sensors, "_began", lambda _: time.time() + 60)
-    _under_way(watch.lake.instance, number)
+    run_id = _under_way(watch.lake.instance)
     watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
 
-    tick = watch.tick()
+    with alive(watch.lake.root, run_id):
+        if not lives:
+            held = watch.lake.root.cache / "runs" / run_id
+            held.unlink()
+            held.touch()  # what a killed process leaves: a file that nobody holds
+        tick = watch.tick()
 
-    assert tick.asked == asked
-    assert ("Waiting for run" in tick.said) == (asked == [])
+    assert tick.asked == ([] if lives else ALL)
+    assert ("Waiting for run" in tick.said) == lives
+    run = watch.lake.instance.get_run_by_id(run_id)
+    assert run is not None
+    assert run.is_failure_or_canceled != lives
 
 
 def test_the_daemon_notices_a_file_and_makes_its_gold_table(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from jobforge_dagster.cli.catalog import catalog
 from jobforge_dagster.cli.deliver import fetch, ingest
 from jobforge_dagster.cli.quarantine import quarantine
 from jobforge_dagster.cli.rebuild import rebuild
@@ -14,8 +15,8 @@ __all__ = ["main"]
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
 def main() -> None:
-    """Ask JobForge what arrived, what was thrown away, and how things stood."""
+    """Ask JobForge what arrived, what is known, what was thrown away, and how things stood."""
 
 
-for each in (fetch, ingest, quarantine, rebuild, sources):
+for each in (catalog, fetch, ingest, quarantine, rebuild, sources):
     main.add_command(each)

@@ -55,6 +55,35 @@ CARRIED: dict[str, pl.DataType] = {
 }
 """What a table's function sees and must keep: the trace, the corrections, the unread cells."""
 
+MEANING: dict[str, tuple[str, str]] = {
+    SOURCE_FILE: (
+        "The delivered file(s) that the row was made from, below the landing folder.",
+        "Le ou les fichiers livrés dont la ligne est faite, sous le dossier d'arrivée.",
+    ),
+    INGESTED_AT: (
+        "When the row entered this layer (UTC).",
+        "Quand la ligne est entrée dans cette couche (UTC).",
+    ),
+    BATCH_ID: (
+        "The delivery or deliveries that the row came with.",
+        "La ou les livraisons avec lesquelles la ligne est venue.",
+    ),
+    LAYER: ("This layer.", "Cette couche."),
+    SOURCE_ROW: (
+        "Number of the record in the first file named, below its header.",
+        "Numéro de l'enregistrement dans le premier fichier nommé, sous son en-tête.",
+    ),
+    CORRECTIONS: (
+        "The corrections that changed a value of the row; null if untouched.",
+        "Les corrections qui ont changé une valeur de la ligne; nul si aucune.",
+    ),
+    UNREAD: (
+        "Cells that do not read as their type, as delivered; refused in silver.",
+        "Cellules qui ne se lisent pas selon leur type, telles que livrées; refusées en argent.",
+    ),
+}
+"""What each column that the platform adds means, in English and in French."""
+
 carried = cs.by_name(*CARRIED)
 """Selector of the columns that are carried along."""
 

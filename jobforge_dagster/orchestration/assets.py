@@ -13,6 +13,7 @@ from typing import Any, cast
 import dagster as dg
 import polars as pl
 
+from jobforge_dagster.catalog.describe.known import Known
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.errors import ContractError, MissingTableError
 from jobforge_dagster.medallion.fingerprint import (
@@ -24,6 +25,7 @@ from jobforge_dagster.medallion.formats import name_of
 from jobforge_dagster.medallion.layers import bronze
 from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.layers.staged import expected, stage
+from jobforge_dagster.medallion.lineage.promoted import bronze_sources, table_sources
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster.medallion.storage.audit import Input, Promotion, audit
 from jobforge_dagster.medallion.storage.compacted import files_of
@@ -42,12 +44,14 @@ from jobforge_dagster.orchestration.executor import ABSENT
 from jobforge_dagster.orchestration.facts import (
     declared_columns,
     delivery_metadata,
+    lineage_metadata,
     source_metadata,
     table_definition_metadata,
 )
 from jobforge_dagster.orchestration.failures import IO_RETRIES, failure, told_to_people
 from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.settings import QualitySettings
+from jobforge_dagster.orchestration.telling import Step, carried
 
 
 @dataclass(frozen=True)
@@ -69,8 +73,9 @@ class AsOf:
         return recorded(self.records, key, fingerprint, self.moment, self.arrived)
 
 
-def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
+def staged_asset(source: Source, known: Known) -> dg.AssetsDefinition:
     """The asset that stages what a publisher delivered."""
+    root = known.root
     spec = dg.AssetSpec(
         key=_key(source.staged_key),
         description=f"The publisher's file, untouched. {source.description}",
@@ -92,7 +97,8 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
         retry_policy=IO_RETRIES,
     )
     def staged(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        with told_to_people():
+        step = Step(root, source.staged_key, context.run_id, context.instance, known, source)
+        with told_to_people(step):
             staging = stage(root, source, run_id=context.run_id, at=now())
         if staging is None:
             wanted = expected(source)
@@ -117,17 +123,22 @@ def staged_asset(source: Source, root: DataRoot) -> dg.AssetsDefinition:
                 f"{source.staged_key}: {', '.join(former)} was read as the source declared before, "
                 f"and lies in the landing folder no more. Put it back to have it read as now."
             )
+        with told_to_people(step):
+            facts = step.staged(source, staging)
         yield dg.MaterializeResult(
             asset_key=spec.key,
-            metadata=delivery_metadata(source, staging, now()) | {"read_formerly": len(former)},
+            metadata=delivery_metadata(source, staging, now())
+            | {"read_formerly": len(former)}
+            | carried(facts),
             check_results=[delivery_check_result(sum(each.malformed for each in staging.standing))],
             data_version=dg.DataVersion(deliveries_input(staging.standing).fingerprint),
         )
+        step.tell_if_the_log_does_not(facts)
 
     return staged
 
 
-def bronze_asset(source: Source, root: DataRoot, as_of: AsOf | None = None) -> dg.AssetsDefinition:
+def bronze_asset(source: Source, known: Known, as_of: AsOf | None = None) -> dg.AssetsDefinition:
     """The asset that names and types a staged delivery."""
 
     @dg.asset(
@@ -148,21 +159,23 @@ def bronze_asset(source: Source, root: DataRoot, as_of: AsOf | None = None) -> d
     def named_and_typed(
         context: dg.AssetExecutionContext, quality: QualitySettings
     ) -> Iterator[Any]:
-        with told_to_people():
-            promotion, extra = _promote_source(root, source, as_of)
+        step = Step(known.root, source.key, context.run_id, context.instance, known, source)
+        with told_to_people(step):
+            promotion, extra = _promote_source(known.root, source, as_of)
         if extra:
             context.log.warning(
                 f"{source.key}: {', '.join(extra)} not declared; kept as text. Declare what "
                 f"such a column means in {source.schema.__name__}."
             )
         told = {"extra_columns": dg.MetadataValue.json(extra)}
-        yield from _audited(root, source, promotion, quality, context.run_id, told, as_of)
+        yield from _audited(step, source, promotion, quality, told, as_of)
 
     return cast("dg.AssetsDefinition", named_and_typed)
 
 
-def table_asset(table: Table, root: DataRoot, as_of: AsOf | None = None) -> dg.AssetsDefinition:
+def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.AssetsDefinition:
     """The asset of a declared silver or gold table."""
+    root = known.root
     names = {_argument(upstream.key): upstream for upstream in table.upstream}
 
     @dg.asset(
@@ -181,16 +194,25 @@ def table_asset(table: Table, root: DataRoot, as_of: AsOf | None = None) -> dg.A
         context: dg.AssetExecutionContext, quality: QualitySettings, **frames: pl.LazyFrame
     ) -> Iterator[Any]:
         upstream = {names[name].key: frame for name, frame in frames.items()}
-        with told_to_people():
+        step = Step(root, table.key, context.run_id, context.instance, known, table)
+        with told_to_people(step):
+            inputs = {key: _present(root, key) for key in upstream}
+            waivers = waivers_in_force(root, table, as_of.moment if as_of else now())
             promotion = Promotion(
                 key=table.key,
                 code_version=table_version(table),
-                inputs={key: _present(root, key) for key in upstream},
+                inputs=inputs,
                 build=lambda own: promoted.build(table, upstream, own),
                 max_rejected=table.max_rejected,
-                waivers=waivers_in_force(root, table, as_of.moment if as_of else now()),
+                waivers=waivers,
+                lineage=lambda made: table_sources(
+                    made,
+                    waivers,
+                    {key: each.lineage for key, each in inputs.items()},
+                    {key: root.table(key) for key in inputs},
+                ),
             )
-        yield from _audited(root, table, promotion, quality, context.run_id, {}, as_of)
+        yield from _audited(step, table, promotion, quality, {}, as_of)
 
     return cast("dg.AssetsDefinition", made)
 
@@ -213,37 +235,43 @@ def _promote_source(
         inputs={source.staged_key: deliveries_input(manifests)},
         build=lambda _: bronze.build(source, delivered),
         max_rejected=source.max_rejected,
+        lineage=lambda _: bronze_sources(source, delivered, manifests),
     )
     return promotion, bronze.extra_columns(delivered)
 
 
 def _audited(
-    root: DataRoot,
+    step: Step,
     declared: Source | Table,
     promotion: Promotion,
     quality: QualitySettings,
-    run_id: str,
     metadata: Mapping[str, Any],
     as_of: AsOf | None,
 ) -> Iterator[Any]:
     """Judge a table, hand it to the IO manager to publish, and report each rule."""
-    at = now()
+    at, root, run_id = now(), step.root, step.run_id
     former = as_of.publication(promotion.key, promotion.fingerprint) if as_of else None
     with (
-        told_to_people(),
+        told_to_people(step),
         audit(root, promotion, run_id=run_id, at=at, former=former) as audited,
     ):
         excess = audited.excess(quality.limit(promotion.key))
         if excess:
             log(root, run_id, at, "refused", audited.publication)
             yield from check_results(declared, audited, published=False)
-            raise failure(ContractError(excess))
+            raise failure(ContractError(excess), step, audited.publication)
+        facts = step.published(audited)
         yield dg.MaterializeResult(
             value=audited,
-            metadata=dict(metadata),
+            metadata={
+                **metadata,
+                **lineage_metadata(audited.publication.lineage),
+                **carried(facts),
+            },
             check_results=list(check_results(declared, audited, published=True)),
             data_version=dg.DataVersion(promotion.fingerprint),
         )
+        step.tell_if_the_log_does_not(facts)
 
 
 def _present(root: DataRoot, key: str) -> Input:

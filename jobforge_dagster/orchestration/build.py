@@ -6,10 +6,12 @@ from collections.abc import Sequence
 
 import dagster as dg
 
+from jobforge_dagster.catalog.describe.known import Known
 from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.assets import AsOf, bronze_asset, staged_asset, table_asset
 from jobforge_dagster.orchestration.executor import jobforge_executor
+from jobforge_dagster.orchestration.glossary import glossary_asset
 from jobforge_dagster.orchestration.io_manager import MedallionIOManager
 from jobforge_dagster.orchestration.jobs import fetch_job
 from jobforge_dagster.orchestration.schedules import nightly
@@ -34,11 +36,13 @@ def build_definitions(
     """
     root = root or DataRoot.from_environment()
     declared = discover(packages or packages_from_environment())
+    known = Known(declared, root)
     return dg.Definitions(
         assets=[
-            *(staged_asset(source, root) for source in declared.sources),
-            *(bronze_asset(source, root, as_of) for source in declared.sources),
-            *(table_asset(table, root, as_of) for table in declared.tables),
+            *(staged_asset(source, known) for source in declared.sources),
+            *(bronze_asset(source, known, as_of) for source in declared.sources),
+            *(table_asset(table, known, as_of) for table in declared.tables),
+            *([glossary_asset(known)] if declared.glossary else ()),
         ],
         resources={
             "medallion": MedallionIOManager(data_root=root.path.as_posix()),

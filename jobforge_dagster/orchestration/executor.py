@@ -1,5 +1,7 @@
 """The executor: Dagster's own, with a last word about sources that have no file yet.
 
+As long as it works it shows others that the run lives (see ``launch``).
+
 In process is the default: Polars already uses every core, and a process a step costs seconds. The
 run configuration ``{"execution": {"config": {"multiprocess": {}}}}`` moves a run to processes.
 """
@@ -11,6 +13,11 @@ from typing import Any, cast
 
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, Executor, Field, Selector
+
+from jobforge_dagster.medallion.storage.living import alive
+from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.launch import settle_abandoned, user
+from jobforge_dagster.orchestration.runs import USER_TAG
 
 ABSENT = "expected_file"
 """Metadata of the observation that a source has never delivered: where its file is expected."""
@@ -35,6 +42,13 @@ class _Reporting(Executor):
         return self._inner.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
+        root, run = DataRoot.from_environment(), plan_context.dagster_run
+        settle_abandoned(plan_context.instance, root)
+        plan_context.instance.add_run_tags(run.run_id, {USER_TAG: user()})
+        with alive(root, run.run_id):
+            yield from self._told_at_the_end(plan_context, execution_plan)
+
+    def _told_at_the_end(self, plan_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
         absent: dict[str, str] = {}
         skipped: list[str] = []
         for event in self._inner.execute(plan_context, execution_plan):

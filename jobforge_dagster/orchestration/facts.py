@@ -12,20 +12,11 @@ from pydantic import BaseModel
 
 from jobforge_dagster.medallion.declare import Source, Table, meaning_of
 from jobforge_dagster.medallion.layers.staged import Staging
-from jobforge_dagster.medallion.provenance import PROVENANCE
+from jobforge_dagster.medallion.lineage.documents import TableSources
+from jobforge_dagster.medallion.provenance import MEANING, PROVENANCE
 from jobforge_dagster.medallion.storage.audit import Audited
 from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.root import DataRoot
-
-_PROVENANCE_MEANING = {
-    "_source_file": "The delivered file(s) that the row was made from, below the landing folder.",
-    "_ingested_at": "When the row entered this layer (UTC).",
-    "_batch_id": "The delivery or deliveries that the row came with.",
-    "_layer": "This layer.",
-    "_source_row": "Number of the record in the first file named, below its header.",
-    "_corrections": "The corrections that changed a value of the row; null if untouched.",
-    "_unread": "Cells that do not read as their type, as delivered; refused in silver.",
-}
 
 
 def declared_columns(schema: type[dy.Schema], *, keys: bool) -> dg.TableSchema:
@@ -56,7 +47,7 @@ def staged_columns(manifest: Manifest) -> dg.TableSchema:
 
 def _with_provenance(columns: list[dg.TableColumn]) -> dg.TableSchema:
     provenance = [
-        dg.TableColumn(name=name, type=str(dtype), description=_PROVENANCE_MEANING[name])
+        dg.TableColumn(name=name, type=str(dtype), description=MEANING[name][0])
         for name, dtype in PROVENANCE.items()
     ]
     return dg.TableSchema(columns=[*columns, *provenance])
@@ -125,10 +116,28 @@ def _measured_columns(columns: Mapping[str, str], declared: Any) -> dg.TableSche
     return dg.TableSchema(
         columns=[
             known.get(name)
-            or dg.TableColumn(name=name, type=dtype, description=_PROVENANCE_MEANING.get(name))
+            or dg.TableColumn(name=name, type=dtype, description=MEANING.get(name, (None,))[0])
             for name, dtype in columns.items()
         ]
     )
+
+
+def lineage_metadata(lineage: TableSources | None) -> dict[str, Any]:
+    """What each column is made of, and what decides it alone, as Dagster shows it."""
+    deps: dict[str, list[dg.TableColumnDep]] = {}
+    for column in lineage.columns if lineage else ():
+        found = dict.fromkeys(
+            [(each.table, each.column) for each in column.direct]
+            + [(each.table, each.column) for each in column.indirect]
+        )
+        if found:
+            deps[column.name] = [
+                dg.TableColumnDep(asset_key=dg.AssetKey(key.split("/")), column_name=name)
+                for key, name in found
+            ]
+    if not deps:
+        return {}
+    return {"dagster/column_lineage": dg.TableColumnLineage(deps_by_column=deps)}
 
 
 def delivery_metadata(source: Source, staging: Staging, at: datetime) -> dict[str, Any]:

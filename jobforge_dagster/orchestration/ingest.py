@@ -19,7 +19,8 @@ from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.landing import claims, place_for
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.build import build_definitions
-from jobforge_dagster.orchestration.replay import instance_of_the_command_line, reasons
+from jobforge_dagster.orchestration.launch import run_tables
+from jobforge_dagster.orchestration.replay import reasons
 
 
 @dataclass(frozen=True)
@@ -74,11 +75,8 @@ def ingest(
     known = {path.stem for path in root.manifests.glob("*.json")}
     defs = build_definitions(packages, root)
     with looking_on(progress):
-        result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-            asset_selection=[dg.AssetKey(source.staged_key.split("/")) for source in sources],
-            instance=instance or instance_of_the_command_line(),
-            raise_on_error=False,
-        )
+        keys = [dg.AssetKey(source.staged_key.split("/")) for source in sources]
+        result = run_tables(defs, keys, "jobforge ingest", root, instance)
     failures = reasons(result)
     return [
         Ingested(

@@ -28,7 +28,8 @@ from jobforge_dagster.medallion.storage.publications import standing
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.assets import AsOf
 from jobforge_dagster.orchestration.build import build_definitions
-from jobforge_dagster.orchestration.replay import instance_of_the_command_line, reasons
+from jobforge_dagster.orchestration.launch import run_tables
+from jobforge_dagster.orchestration.replay import reasons
 
 Logs = Mapping[Source, Sequence[Arrival]]
 """The arrivals of each source, oldest first."""
@@ -93,11 +94,8 @@ def rebuild(
         instance = dg.DagsterInstance.ephemeral()  # the history tells of the data root alone
     defs = build_definitions(packages, target, AsOf(moment, max(arrived), root))
     keys = follow(declared, [source.key for source in there], lambda _: False)
-    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        asset_selection=[dg.AssetKey(key.split("/")) for key in keys],
-        instance=instance or instance_of_the_command_line(),
-        raise_on_error=False,
-    )
+    selection = [dg.AssetKey(key.split("/")) for key in keys]
+    result = run_tables(defs, selection, "jobforge rebuild", target, instance)
     failures = reasons(result)
     made = [key for key in keys if key not in failures and target.table(key).exists()]
     then = {key for key in made if _is_of_then(target, key, result.run_id)}

@@ -7,10 +7,8 @@ landing folder and all that reads them: what comes out is what a full rebuild wo
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import dagster as dg
 import polars as pl
@@ -19,6 +17,7 @@ from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage import quarantine
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.build import build_definitions
+from jobforge_dagster.orchestration.launch import run_tables
 
 
 @dataclass(frozen=True)
@@ -78,11 +77,7 @@ def replay(
     whole = (start.upstream() | start.downstream().upstream()).resolve(graph)
     # A table that was never made has nothing to be brought up to date.
     selected = [key for key in whole if root.table(key.to_user_string()).exists()]
-    result = defs.resolve_implicit_global_asset_job_def().execute_in_process(
-        asset_selection=selected,
-        instance=instance or instance_of_the_command_line(),
-        raise_on_error=False,
-    )
+    result = run_tables(defs, selected, "jobforge quarantine replay", root, instance)
     failures = reasons(result)
     after, resolved = _open(root), _resolved_by(root, result.run_id)
     touched = wanted | {table for table in after if after[table] != before.get(table, set())}
@@ -102,15 +97,6 @@ def reasons(result: dg.ExecuteInProcessResult) -> dict[str, str]:
         for event in result.get_step_failure_events()
         if event.step_key
     }
-
-
-def instance_of_the_command_line() -> dg.DagsterInstance:
-    """As Dagster's own commands do: by ``DAGSTER_HOME``, else by the working folder."""
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
-    if Path("dagster.yaml").exists():
-        return dg.DagsterInstance.from_config(str(Path.cwd()))
-    return dg.DagsterInstance.ephemeral()
 
 
 def _open(root: DataRoot) -> dict[str, set[str]]:

@@ -8,11 +8,8 @@ alone: after a crash that says "started" for ever.
 from __future__ import annotations
 
 import json
-import os
-import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import NamedTuple
 
 import dagster as dg
@@ -20,9 +17,11 @@ from dagster._core.storage.dagster_run import IN_PROGRESS_RUN_STATUSES
 
 from jobforge_dagster.medallion.discovery import Declarations
 from jobforge_dagster.medallion.hashing import digest
+from jobforge_dagster.medallion.storage.living import is_alive
 from jobforge_dagster.medallion.storage.noticing import Due, Look, follow, look
 from jobforge_dagster.medallion.storage.publish import now
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.launch import settle_abandoned
 
 PAUSES = (0, 60, 600)
 """Seconds before each of the runs that are asked for, after which the same thing is only told."""
@@ -31,7 +30,7 @@ EVERY = 10
 """Seconds between two looks, at least."""
 
 _PATIENCE = timedelta(hours=1)
-"""How long a run is believed to be under way where its process cannot be looked at."""
+"""How long a run is believed to be under way that works on another machine, or has yet to begin."""
 
 _SHOWN = 10
 
@@ -58,7 +57,8 @@ def deliveries_sensor(
     def deliveries(context: dg.SensorEvaluationContext) -> dg.SensorResult:
         found = look(root, declared, now(), _growing(context.cursor))
         cursor = json.dumps(found.growing, sort_keys=True)
-        under_way = _under_way(context.instance)
+        settle_abandoned(context.instance, root)
+        under_way = _under_way(context.instance, root)
         if under_way and found.due:
             return dg.SensorResult(
                 skip_reason=f"{_told(found)} Waiting for run {under_way[:8]} to end.", cursor=cursor
@@ -117,49 +117,15 @@ def _tried(instance: dg.DagsterInstance, due: Due) -> _Tried:
     return _Tried(len(runs), datetime.fromtimestamp(last + PAUSES[len(runs)], UTC))
 
 
-def _under_way(instance: dg.DagsterInstance) -> str | None:
+def _under_way(instance: dg.DagsterInstance, root: DataRoot) -> str | None:
     """The id of a run that is under way, if there is one."""
     unfinished = dg.RunsFilter(statuses=[*IN_PROGRESS_RUN_STATUSES, dg.DagsterRunStatus.QUEUED])
     for record in instance.get_run_records(unfinished, limit=20):
         since = datetime.fromtimestamp(record.update_timestamp.timestamp(), UTC)
-        process = _process(instance, record.dagster_run.run_id)
-        alive = now() - since < _PATIENCE if process is None else _executes(*process)
-        if alive:
-            return record.dagster_run.run_id
+        run_id = record.dagster_run.run_id
+        if is_alive(root, run_id) or now() - since < _PATIENCE:
+            return run_id
     return None
-
-
-def _process(instance: dg.DagsterInstance, run_id: str) -> tuple[int, float] | None:
-    """The process on this machine that executes a run, and when it said so."""
-    if not isinstance(instance.run_launcher, dg.DefaultRunLauncher):
-        return None
-    for entry in instance.all_logs(run_id, of_type=dg.DagsterEventType.ENGINE_EVENT):
-        told = entry.dagster_event.engine_event_data.metadata if entry.dagster_event else {}
-        if "pid" in told and str(told["pid"].value).isdigit():
-            return int(str(told["pid"].value)), entry.timestamp
-    return None
-
-
-def _executes(process: int, said: float) -> bool:
-    """Whether a process still is the one that said so, and not a later one of its number."""
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    began = _began(process)
-    if began is None:
-        return time.time() - said < _PATIENCE.total_seconds()
-    return began <= said
-
-
-def _began(process: int) -> float | None:
-    """When a process began; ``None`` where the system does not tell."""
-    try:
-        return Path(f"/proc/{process}").stat().st_ctime
-    except OSError:
-        return None
 
 
 def _told(found: Look, left: Sequence[Due] = ()) -> str:

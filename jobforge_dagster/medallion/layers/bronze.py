@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -155,6 +155,15 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
         expected=rows.select(pl.first().cast(pl.Int64).alias(EXPECTED)),
     )
     return Made(candidate, str(grain), marks=(UNREAD,) if wide else ())
+
+
+def names_in(source: Source, staged: Iterable[str]) -> dict[str, str]:
+    """The name in bronze of each staged column, where one is declared; else its own, trimmed."""
+    declared: dict[str, str] = {}
+    for name, column in source.schema.columns().items():
+        said = meaning_of(column)
+        declared.setdefault(normal(said.header if said and said.header is not None else name), name)
+    return {header: declared.get(normal(header), trimmed(header)) for header in staged}
 
 
 def gathered(

@@ -24,6 +24,7 @@ from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import ContractError, DeliveryError
 from jobforge_dagster.medallion.formats import name_of
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     INGESTED_AT,
@@ -229,6 +230,7 @@ def _written(
     with replacing(staged) as temporary:
         parquet.run(parquet.sink(frame, temporary, {"batch_id": batch_id}))
         facts = parquet.facts_of(temporary)
+        staged_sha256 = sha256_of(temporary)
         _account(source, landed.file, reading, facts)
         if stamp_of(landed.path) != landed.stamp:
             raise DeliveryError(f"{landed.file} was replaced while it was read. Run again.")
@@ -273,6 +275,8 @@ def _written(
         accessed=fetched.accessed if fetched else None,
         modified=fetched.modified if fetched else None,
         quarantine_file=root.relative(refused) if refused else None,
+        staged_sha256=staged_sha256,
+        run_id=run_id,
     )
     committed = deliveries.commit(root, manifest)
     if committed.staged_file != manifest.staged_file:

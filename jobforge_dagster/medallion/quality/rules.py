@@ -95,6 +95,22 @@ def rule_names(schema: type[dy.Schema]) -> list[str]:
     return sorted(names, key=lambda name: name == PRIMARY_KEY)
 
 
+def rules_in_words(schema: type[dy.Schema]) -> list[tuple[str, Terms, tuple[str, ...]]]:
+    """The rules of a schema class: name, terms, and the columns that each looks at."""
+    key = tuple(schema.primary_key())
+    identity = key or schema.column_names()[:1]
+    found = []
+    for name, obeyed in _dataframely_rules(schema).items():
+        if name == PRIMARY_KEY:
+            found.append((name, Terms(f"{', '.join(key)} is not unique", "reject"), key))
+            continue
+        column, _, constraint = name.rpartition("|")
+        terms = terms_of(schema, name) or _terms(schema, column, constraint, identity)
+        columns = (column,) if column else tuple(dict.fromkeys(obeyed.meta.root_names()))
+        found.append((_readable(name), terms, columns))
+    return found
+
+
 def schema_rules(key: str, schema: type[dy.Schema]) -> list[Rule]:
     """The rules of a schema class, but for the uniqueness of its key: see ``keys``."""
     identity = schema.primary_key() or schema.column_names()[:1]

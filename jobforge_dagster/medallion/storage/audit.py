@@ -22,6 +22,7 @@ import polars as pl
 from jobforge_dagster.medallion.corrections import Correction
 from jobforge_dagster.medallion.errors import ContractError
 from jobforge_dagster.medallion.hashing import sha256_of
+from jobforge_dagster.medallion.lineage.documents import TableSources
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     CARRIED,
@@ -39,6 +40,7 @@ from jobforge_dagster.medallion.storage.ordering import in_order
 from jobforge_dagster.medallion.storage.publications import (
     Conservation,
     Publication,
+    Read,
     Writer,
 )
 from jobforge_dagster.medallion.storage.quality_facts import measured, schema_version
@@ -50,11 +52,21 @@ _REFUSALS = ("refused", "duplicates", "keyless")
 
 @dataclass(frozen=True)
 class Input:
-    """What is known of a table that another one reads: its fingerprint, batches and rows."""
+    """What is known of a table that another one reads.
+
+    Attributes:
+        fingerprint: what it was made from.
+        batches: the deliveries behind it.
+        source_files: the names of their files.
+        read: how many rows it has, in which files.
+        lineage: what its columns come from.
+    """
 
     fingerprint: str
     batches: tuple[str, ...]
-    rows: int
+    source_files: tuple[str, ...]
+    read: Read
+    lineage: TableSources | None
 
 
 @dataclass(frozen=True)
@@ -69,6 +81,7 @@ class Promotion:
             stand, where they are known, for rules that look a row up among them.
         max_rejected: share of the rows that may be refused.
         waivers: those in force for the table.
+        lineage: what the columns of the table that was built come from.
     """
 
     key: str
@@ -77,6 +90,7 @@ class Promotion:
     build: Callable[[pl.LazyFrame | None], Made]
     max_rejected: float
     waivers: Sequence[Waiver] = ()
+    lineage: Callable[[Made], TableSources | None] = lambda _: None
 
     @property
     def fingerprint(self) -> str:
@@ -129,10 +143,13 @@ class Audited:
         """Whether the table stands as it was."""
         return self.written is None
 
+    def file(self, root: DataRoot) -> Path:
+        """The table: where it stands, or beside its place as long as it is not published."""
+        return self.written.table if self.written else root.table(self.promotion.key)
+
     def batches(self, root: DataRoot) -> list[str]:
         """The deliveries that the table was made from."""
-        file = self.written.table if self.written else root.table(self.promotion.key)
-        return list(parquet.story_of(file).get("batches", ()))
+        return list(parquet.story_of(self.file(root)).get("batches", ()))
 
     def excess(self, max_rejected: float | None) -> str | None:
         """Why the table may not be published; ``None`` if it may.
@@ -199,7 +216,7 @@ def audit(
         "fingerprint": promotion.fingerprint,
         "code_version": promotion.code_version,
         "inputs": {key: each.fingerprint for key, each in promotion.inputs.items()},
-        "rows_in": {key: each.rows for key, each in promotion.inputs.items()},
+        "rows_in": {key: each.read.rows for key, each in promotion.inputs.items()},
         "batches": sorted({batch for each in promotion.inputs.values() for batch in each.batches}),
         "run_id": run_id,
         "written_at": at.isoformat(),
@@ -240,6 +257,7 @@ def _made(
     at: datetime,
 ) -> Audited:
     made = promotion.build(None)
+    lineage = promotion.lineage(made)
     counts = _write(promotion, made, story, files, at)
     while made.candidate.refers_to_itself and counts.rejected:
         # A row that refers to one that was refused has lost what it referred to.
@@ -275,6 +293,13 @@ def _made(
         quarantine_file=root.relative(root.quarantine(promotion.layer, name, story["run_id"], at))
         if counts.rejected or counts.deduplicated
         else None,
+        code_version=promotion.code_version,
+        inputs={key: each.read for key, each in promotion.inputs.items()},
+        batches=tuple(story["batches"]),
+        source_files=tuple(
+            sorted({file for each in promotion.inputs.values() for file in each.source_files})
+        ),
+        lineage=lineage,
     )
     written = Written(files["table"], refused)
     return Audited(promotion, publication, previous, facts, written)

@@ -45,6 +45,7 @@ class Manifest(BaseModel):
         blank: the first and the last record of each run of empty lines.
         received_at: when it was staged; ``accessed`` when it was downloaded, if it was.
         published: the day that the publisher names; ``modified`` what its server said of the file.
+        staged_sha256: of the staged file; ``run_id`` the run that staged it.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -73,6 +74,8 @@ class Manifest(BaseModel):
     accessed: datetime | None
     modified: str | None
     quarantine_file: str | None
+    staged_sha256: str | None = None
+    run_id: str | None = None
 
     @property
     def blanks(self) -> int:

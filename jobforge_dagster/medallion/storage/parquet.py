@@ -35,12 +35,14 @@ class FileFacts:
         size: in bytes.
         columns: name and Polars type of each column, in order.
         nulls: number of nulls of each column that is not nested.
+        ranges: lowest and highest value of each such column, where the file tells.
     """
 
     rows: int
     size: int
     columns: dict[str, str]
     nulls: dict[str, int]
+    ranges: dict[str, tuple[Any, Any]]
 
 
 def sink(frame: pl.LazyFrame, path: Path, story: Mapping[str, Any]) -> pl.LazyFrame:
@@ -87,17 +89,22 @@ def facts_of(path: Path) -> FileFacts:
 
     footer = pq.read_metadata(path)
     nulls: dict[str, int] = {}
+    ranges: dict[str, tuple[Any, Any]] = {}
     for group in range(footer.num_row_groups):
         for place in range(footer.num_columns):
             column = footer.row_group(group).column(place)
             statistics = column.statistics
+            name = column.path_in_schema
             if statistics is not None and statistics.has_null_count:
-                name = column.path_in_schema
                 nulls[name] = nulls.get(name, 0) + statistics.null_count
+            if statistics is not None and statistics.has_min_max:
+                low, high = ranges.get(name, (statistics.min, statistics.max))
+                ranges[name] = min(low, statistics.min), max(high, statistics.max)
     columns = {name: str(dtype) for name, dtype in scan(path).collect_schema().items()}
     return FileFacts(
         rows=footer.num_rows,
         size=path.stat().st_size,
         columns=columns,
         nulls={name: nulls[name] for name in columns if name in nulls},
+        ranges={name: ranges[name] for name in columns if name in ranges},
     )

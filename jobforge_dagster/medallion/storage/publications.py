@@ -8,12 +8,13 @@ schema, of its metrics and of what its rules refused.
 from __future__ import annotations
 
 import json
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from jobforge_dagster.medallion.lineage.documents import TableSources
 from jobforge_dagster.medallion.storage import parquet
 from jobforge_dagster.medallion.storage.atomic import append_line, replacing
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -106,6 +107,19 @@ class Waived(BaseModel):
     records: tuple[str, ...]
 
 
+class Read(BaseModel):
+    """An input as it was read.
+
+    ``sha256`` is that of its file; of several ``files``, of the lines ``{sha256}  {path}``.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    rows: int
+    files: int
+    sha256: str | None
+
+
 class SchemaVersion(BaseModel):
     """The columns of a table and how they differ from its predecessor's.
 
@@ -164,6 +178,11 @@ class Publication(BaseModel):
     table_schema: SchemaVersion
     metrics: Metrics
     quarantine_file: str | None
+    code_version: str | None = None
+    inputs: dict[str, Read] = {}
+    batches: tuple[str, ...] = ()
+    source_files: tuple[str, ...] = ()
+    lineage: TableSources | None = None
 
 
 def write(root: DataRoot, publication: Publication, previous: Publication | None) -> None:
@@ -269,6 +288,14 @@ def history(root: DataRoot, key: str) -> list[Publication]:
         chain.append(found.pop(run))
         run = chain[-1].previous_run
     return chain[::-1]
+
+
+def first(root: DataRoot, key: str) -> datetime | None:
+    """When a table was published first; its records are named after their time."""
+    names = sorted(each.name for each in root.publications(key).glob("*.json"))
+    if not names:
+        return None
+    return datetime.strptime(names[0].partition("-")[0], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
 
 
 def _all(root: DataRoot, key: str) -> dict[str, Publication]:

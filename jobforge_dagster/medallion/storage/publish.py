@@ -12,11 +12,12 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any
 
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.storage import parquet, publications, quarantine
 from jobforge_dagster.medallion.storage.atomic import append_line, sync
 from jobforge_dagster.medallion.storage.audit import Audited, Input
 from jobforge_dagster.medallion.storage.deliveries import Manifest
-from jobforge_dagster.medallion.storage.publications import Publication, Writer
+from jobforge_dagster.medallion.storage.publications import Publication, Read, Writer
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
@@ -82,13 +83,48 @@ def input_of(root: DataRoot, key: str) -> Input | None:
     story = parquet.story_of(path)
     if not story:
         return None
-    return Input(story["fingerprint"], tuple(story["batches"]), parquet.facts_of(path).rows)
+    found = publications.standing(root, key)
+    told = found[1] if found else None
+    return Input(
+        fingerprint=story["fingerprint"],
+        batches=tuple(story["batches"]),
+        source_files=told.source_files if told else (),
+        read=Read(
+            rows=parquet.facts_of(path).rows,
+            files=1,
+            sha256=told.sha256 if told else sha256_of(path),
+        ),
+        lineage=told.lineage if told else None,
+    )
 
 
 def deliveries_input(manifests: Sequence[Manifest]) -> Input:
     """What the deliveries in force say of themselves to bronze."""
     batches = tuple(manifest.batch_id for manifest in manifests)
-    return Input(fingerprint_of(batches), batches, sum(manifest.rows for manifest in manifests))
+    return Input(
+        fingerprint=fingerprint_of(batches),
+        batches=batches,
+        source_files=tuple(dict.fromkeys(manifest.file for manifest in manifests)),
+        read=Read(
+            rows=sum(manifest.rows for manifest in manifests),
+            files=len(manifests),
+            sha256=staged_sha256(manifests),
+        ),
+        lineage=None,
+    )
+
+
+def staged_sha256(manifests: Sequence[Manifest]) -> str | None:
+    """What binds some staged files: the sha256 of one; of several, that of a list of them.
+
+    The list is what ``sha256sum`` prints of them below the data root, sorted by path.
+    """
+    if any(manifest.staged_sha256 is None for manifest in manifests):
+        return None
+    if len(manifests) == 1:
+        return manifests[0].staged_sha256
+    files = sorted((manifest.staged_file, manifest.staged_sha256) for manifest in manifests)
+    return sha256("".join(f"{hash_}  {file}\n" for file, hash_ in files).encode()).hexdigest()
 
 
 def fingerprint_of(batches: Sequence[str]) -> str:

@@ -73,9 +73,14 @@ class DataRoot:
         """What one run refused, warned of and failed on: one JSON line a table."""
         return self.quarantined / "_error_logs" / f"{at:%Y-%m-%d}" / f"{run_id}.jsonl"
 
+    @property
+    def catalog(self) -> Path:
+        """Where the documents about all this lie."""
+        return self.path / "catalog"
+
     def schema(self, name: str) -> Path:
         """The JSON Schema of a kind of document, in the catalog."""
-        return self.path / "catalog" / "schemas" / f"{name}.schema.json"
+        return self.catalog / "schemas" / f"{name}.schema.json"
 
     def publication(self, key: str, run_id: str, at: datetime) -> Path:
         """What is known of the publication of a table by one run."""

@@ -1,0 +1,150 @@
+"""The chain of transitions: each record is bound to the one before it, so none can be altered.
+
+``lineage/{table key}/{start}-{id}.json`` is a record, ``lineage/index.jsonl`` has one line for each
+in their order. The record is written first, and tells its own place; the line makes it count. What
+a crash leaves between the two is mended by the next writer. Only one process writes at a time (see
+``store.writing``); adding a record reads the last line and no more.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from jobforge_dagster.catalog.documents import IndexLine, LayerTransitionLog
+from jobforge_dagster.catalog.documents.base import canonical
+from jobforge_dagster.catalog.documents.transition import TransitionFacts
+from jobforge_dagster.catalog.store import CatalogError, get, put
+from jobforge_dagster.medallion.storage.atomic import append_line, replacing
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+_TAIL = 1 << 16
+"""Bytes from the end of the index in which its last line is looked for first."""
+
+
+def lineage(root: DataRoot) -> Path:
+    """The folder of the records."""
+    return root.catalog / "lineage"
+
+
+def index(root: DataRoot) -> Path:
+    """The index of the records."""
+    return lineage(root) / "index.jsonl"
+
+
+def record_path(root: DataRoot, facts: TransitionFacts) -> Path:
+    """Where the record of a transition lies; it follows from the transition alone."""
+    name = f"{facts.started_at:%Y%m%dT%H%M%S.%fZ}-{facts.transition_id[:8]}.json"
+    return lineage(root) / facts.table / name
+
+
+def append(root: DataRoot, facts: TransitionFacts, completed_at: datetime) -> bool:
+    """Add a transition to the chain, unless it is there.
+
+    Returns:
+        Whether it was added.
+
+    Raises:
+        CatalogError: the end of the index is damaged.
+    """
+    path = record_path(root, facts)
+    last = head(root)
+    sequence, previous = (last.sequence, last.hash) if last else (0, "")
+    if path.exists():
+        try:
+            there = get(root, path, LayerTransitionLog)
+        except CatalogError:
+            return False  # it was added once; verification tells that it was damaged since
+        if there.sequence <= sequence:
+            return False
+    told = facts.model_dump() | {
+        "completed_at": completed_at,
+        "sequence": sequence + 1,
+        "previous": previous,
+    }
+    record = LayerTransitionLog(**told, hash=hash_of(LayerTransitionLog(**told, hash="")))
+    put(path, record)
+    append_line(index(root), line_of(root, record, path).model_dump_json())
+    return True
+
+
+def head(root: DataRoot) -> IndexLine | None:
+    """The last line of the index; ``None`` if there is no transition yet.
+
+    An index that is gone is written again from the records.
+
+    Raises:
+        CatalogError: the line is damaged.
+    """
+    path = index(root)
+    if not path.exists():
+        if not any(lineage(root).glob("*/**/*.json")):
+            return None
+        reindex(root)
+    line = _last_line(path)
+    if not line:
+        return None
+    try:
+        return IndexLine.model_validate_json(line)
+    except ValidationError:
+        raise CatalogError(
+            f"The last line of {root.relative(path)} is damaged. See: jobforge catalog verify. If "
+            f"only the index was altered, delete it: the next run writes it again from the records."
+        ) from None
+
+
+def lines(root: DataRoot) -> Iterator[bytes]:
+    """The lines of the index as they stand, oldest first; one torn by a crash is left out."""
+    path = index(root)
+    if not path.exists():
+        return
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line[:-1]
+
+
+def line_of(root: DataRoot, record: LayerTransitionLog, path: Path) -> IndexLine:
+    """The line of a record."""
+    told = record.model_dump(include=set(IndexLine.model_fields) - {"record"})
+    return IndexLine(**told, record=path.relative_to(lineage(root)).as_posix())
+
+
+def hash_of(record: LayerTransitionLog) -> str:
+    """What the hash of a record must be: sha256 of all else, the hash before it included."""
+    told = canonical(record.model_dump(mode="json", exclude={"hash"}))
+    return sha256(record.previous.encode() + b"\n" + told).hexdigest()
+
+
+def reindex(root: DataRoot) -> None:
+    """Write the index again from the records, in the order that they tell."""
+    found = []
+    for path in lineage(root).glob("*/**/*.json"):
+        record = get(root, path, LayerTransitionLog)
+        found.append((record.sequence, line_of(root, record, path).model_dump_json()))
+    with replacing(index(root)) as temporary:
+        temporary.write_text("".join(f"{line}\n" for _, line in sorted(found)), "utf-8")
+
+
+def _last_line(path: Path) -> bytes:
+    """The last whole line of a file; what a crash left of one after it is cut off."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        tail = _TAIL
+        while True:
+            start = max(0, size - tail)
+            file.seek(start)
+            content = file.read(size - start)
+            end = content.rfind(b"\n")
+            begin = content.rfind(b"\n", 0, end) if end > 0 else -1
+            if start == 0 or begin >= 0:
+                break
+            tail *= 4
+    if start + end + 1 < size:
+        os.truncate(path, start + end + 1)
+    return content[begin + 1 : end] if end >= 0 else b""

@@ -1,0 +1,86 @@
+"""The projector: facts that events carry become documents.
+
+It knows nothing about how the facts came. The same facts in the same order give the same files;
+facts that were projected before change nothing.
+"""
+
+from __future__ import annotations
+
+import zlib
+from base64 import b64decode, b64encode
+from datetime import datetime
+
+from jobforge_dagster.catalog import chain, schemas
+from jobforge_dagster.catalog.documents import GlossaryDocument, RunDocument, TableMetadata
+from jobforge_dagster.catalog.documents.base import Part
+from jobforge_dagster.catalog.documents.transition import TransitionFacts
+from jobforge_dagster.catalog.store import glossary_path, put, run_path, table_path
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+
+class Facts(Part):
+    """What a step tells the catalog.
+
+    Attributes:
+        facts_version: of the shape of these facts.
+        root: the data root, relative to the folder that the run works in: one history may tell of
+            several.
+        platform: version of the platform's code.
+        table: the document of the step's table, as it stands now.
+        transitions: those that led there; the catalog leaves out those that it has.
+    """
+
+    facts_version: str = "1.0"
+    root: str
+    platform: str
+    table: TableMetadata | None = None
+    transitions: tuple[TransitionFacts, ...] = ()
+    glossary: GlossaryDocument | None = None
+
+
+def packed(facts: Facts) -> str:
+    """Facts as a short text: a log keeps each event several times, and for ever."""
+    return b64encode(zlib.compress(facts.model_dump_json().encode())).decode()
+
+
+def unpacked(text: str) -> Facts:
+    """The facts of a packed text.
+
+    Raises:
+        ValueError: it holds none, or of a shape that is not known.
+    """
+    try:
+        return Facts.model_validate_json(zlib.decompress(b64decode(text)))
+    except zlib.error as error:
+        raise ValueError(str(error)) from None
+
+
+def project(root: DataRoot, facts: Facts, at: datetime) -> None:
+    """Write what a step tells.
+
+    Args:
+        root: the data root.
+        facts: what it tells.
+        at: when its event was recorded.
+
+    Raises:
+        CatalogError: a document must not be overwritten, or the chain is damaged.
+        OSError: the catalog cannot be written.
+    """
+    for transition in facts.transitions:
+        chain.append(root, transition, at)
+    if facts.table is not None:
+        put(table_path(root, facts.table.table), facts.table)
+    if facts.glossary is not None:
+        put(glossary_path(root), facts.glossary)
+
+
+def project_run(root: DataRoot, run: RunDocument) -> None:
+    """Write what is known of a run.
+
+    Raises:
+        CatalogError: a document must not be overwritten.
+        OSError: the catalog cannot be written.
+    """
+    schemas.write(root)
+    put(run_path(root, run.run_id), run)

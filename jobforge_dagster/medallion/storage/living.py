@@ -1,0 +1,69 @@
+"""Which runs live: each holds a lock below the data root for as long as its process does.
+
+Whoever comes next finds the lock of a dead one free. A run without such a file works on another
+machine, or for another data root, and nothing is known of it here.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+
+@contextmanager
+def alive(root: DataRoot, run_id: str) -> Iterator[None]:
+    """Show others that a run lives, for as long as the block runs."""
+    path = _locks(root) / run_id
+    hidden = path.with_name(f".{run_id}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle = os.open(hidden, os.O_RDWR | os.O_CREAT, 0o644)
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        hidden.rename(path)  # nobody finds it before it is locked
+    except OSError:
+        yield  # nothing can be written there: then nobody will know, and nothing else is lost
+        return
+    try:
+        yield
+    finally:
+        path.unlink(missing_ok=True)
+        os.close(handle)
+
+
+def gone(root: DataRoot) -> list[str]:
+    """The ids of runs whose process ended without a word."""
+    return [path.name for path in sorted(_locks(root).glob("[!.]*")) if _is_free(path)]
+
+
+def is_alive(root: DataRoot, run_id: str) -> bool:
+    """Whether a run is known to live."""
+    path = _locks(root) / run_id
+    return path.exists() and not _is_free(path)
+
+
+def forget(root: DataRoot, run_id: str) -> None:
+    """Ask no more about a run that is gone."""
+    (_locks(root) / run_id).unlink(missing_ok=True)
+
+
+def _is_free(path: Path) -> bool:
+    try:
+        handle = os.open(path, os.O_RDWR)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(handle)
+    return True
+
+
+def _locks(root: DataRoot) -> Path:
+    return root.cache / "runs"

@@ -1,0 +1,190 @@
+"""Dagster's history, embedded in one SQLite file, which feeds the catalog as it grows.
+
+``dagster.yaml`` names :class:`EmbeddedStorage`. Every process of a run reports its events to this
+storage, so the catalog needs no daemon: an event is stored first, and then whatever the log holds
+that the catalog does not tell of yet is projected (see ``history``). The catalog can fail; the log
+and the run cannot fail with it.
+
+One file for all runs, rather than Dagster's one a run, so that the events have one order. What an
+event changes is one transaction that takes the write lock at its start: two processes that both
+began to read cannot lock each other out, and a check costs one commit in place of three.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sql
+from dagster import DagsterRun, EventLogEntry
+from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.runs import SqliteRunStorage
+from dagster._core.storage.schedules import SqliteScheduleStorage
+from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
+from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
+from dagster._serdes import ConfigurableClassData, deserialize_value
+from sqlalchemy.engine import Connection, Engine
+
+from jobforge_dagster.orchestration.history import TOLD_OF, catch_up
+from jobforge_dagster.orchestration.runs import MADE_OF
+
+_WRITES = "jobforge_writes"
+
+
+class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
+    """All events in one SQLite file; each that concerns the catalog is projected once stored."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self._engine_of: tuple[int, Engine] | None = None
+        self._held = threading.local()
+        self._watcher: SqlPollingEventWatcher | None = None
+        super().__init__(base_dir, inst_data)
+
+    def store_event(self, event: EventLogEntry) -> None:
+        """Store an event, then tell the catalog."""
+        with self._one_transaction():
+            super().store_event(event)
+        if event.dagster_event_type in TOLD_OF:
+            catch_up(self)
+
+    def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
+        """Store several events as one, then tell the catalog."""
+        with self._one_transaction():
+            for event in events:
+                super().store_event(event)
+        if any(event.dagster_event_type in TOLD_OF for event in events):
+            catch_up(self)
+
+    def told_since(self, event_id: int) -> Iterator[tuple[int, EventLogEntry]]:
+        """The events that concern the catalog, after one of them, in the order of the log."""
+        table = SqlEventLogStorageTable
+        query = (
+            sql.select(table.c.id, table.c.event)
+            .where(table.c.id > event_id)
+            .where(table.c.dagster_event_type.in_([each.value for each in TOLD_OF]))
+            .order_by(table.c.id)
+            .limit(100)
+        )
+        while True:
+            with self._connect() as connection:
+                found = connection.execute(query).fetchall()
+            for event_id, text in found:
+                yield event_id, deserialize_value(text, EventLogEntry)
+            if len(found) < 100:
+                return
+            query = query.where(table.c.id > found[-1][0])
+
+    def events_of(self, run_id: str, until: int) -> list[EventLogEntry]:
+        """The events of a run that its document is made of, up to one of them, oldest first."""
+        table = SqlEventLogStorageTable
+        query = (
+            sql.select(table.c.event)
+            .where(table.c.run_id == run_id)
+            .where(table.c.id <= until)
+            .where(table.c.dagster_event_type.in_([each.value for each in MADE_OF]))
+            .order_by(table.c.id)
+        )
+        with self._connect() as connection:
+            found = connection.execute(query).fetchall()
+        return [deserialize_value(text, EventLogEntry) for (text,) in found]
+
+    def run_of(self, run_id: str) -> DagsterRun | None:
+        """What is kept of a run beside its events."""
+        return self._instance.get_run_by_id(run_id)
+
+    def identity(self) -> str | None:
+        """What tells this log from any other: its first event; ``None`` while it is empty."""
+        table = SqlEventLogStorageTable
+        query = sql.select(table.c.run_id, table.c.timestamp).order_by(table.c.id).limit(1)
+        with self._connect() as connection:
+            first = connection.execute(query).fetchone()
+        return f"{first[0]} {first[1]}" if first else None
+
+    @contextmanager
+    def _one_transaction(self) -> Iterator[None]:
+        with (
+            self._engine().connect().execution_options(**{_WRITES: True}) as connection,
+            connection.begin(),
+        ):
+            self._held.connection = connection
+            try:
+                yield
+            finally:
+                del self._held.connection
+
+    @contextmanager
+    def _connect(self) -> Iterator[Connection]:
+        held: Connection | None = getattr(self._held, "connection", None)
+        if held is not None:
+            yield held
+            return
+        with self._engine().begin() as connection:
+            yield connection
+
+    def _engine(self) -> Engine:
+        """One engine a process: opening the file for each query costs more than the query."""
+        if self._engine_of is None or self._engine_of[0] != os.getpid():
+            self._engine_of = (os.getpid(), _engine(self._conn_string))
+        return self._engine_of[1]
+
+    # The base class watches the file, which a log that is written ahead of it seldom touches.
+    def watch(self, run_id: str, cursor: str | None, callback: Any) -> None:
+        """Have ``callback`` told of a run's further events."""
+        if self._watcher is None:
+            self._watcher = SqlPollingEventWatcher(self)
+        self._watcher.watch_run(run_id, cursor, callback)
+
+    def end_watch(self, run_id: str, handler: Any) -> None:
+        """Tell ``handler`` no more."""
+        if self._watcher is not None:
+            self._watcher.unwatch_run(run_id, handler)
+
+    def dispose(self) -> None:
+        """Close what is open."""
+        if self._watcher is not None:
+            self._watcher.close()
+            self._watcher = None
+        if self._engine_of is not None and self._engine_of[0] == os.getpid():
+            self._engine_of[1].dispose()
+        self._engine_of = None
+
+
+class EmbeddedStorage(DagsterSqliteStorage):
+    """Runs and schedules as Dagster keeps them, and :class:`EmbeddedEventLog`, below one folder."""
+
+    def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
+        self.base_dir = base_dir
+        history = str(Path(base_dir) / "history")
+        self._run_storage = SqliteRunStorage.from_local(history)
+        self._event_log_storage = EmbeddedEventLog(history)  # type: ignore[assignment]
+        self._schedule_storage = SqliteScheduleStorage.from_local(str(Path(base_dir) / "schedules"))
+        self._inst_data = inst_data
+        super(DagsterSqliteStorage, self).__init__()  # type: ignore[no-untyped-call]
+
+    @classmethod
+    def from_config_value(
+        cls, inst_data: ConfigurableClassData | None, config_value: Mapping[str, Any]
+    ) -> EmbeddedStorage:
+        """The storage that the configuration names."""
+        return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _engine(address: str) -> Engine:
+    engine = sql.create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+
+    @sql.event.listens_for(engine, "connect")
+    def _(connection: Any, _: Any) -> None:
+        connection.isolation_level = None  # the driver would begin a transaction at its own time
+
+    @sql.event.listens_for(engine, "begin")
+    def _(connection: Connection) -> None:
+        writes = connection.get_execution_options().get(_WRITES)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+    return engine

@@ -1,0 +1,143 @@
+"""From Dagster's log to the catalog: which events count, and what each tells.
+
+The catalog is told of the events in the order of the log, each once. How far it has come stands in
+the cache: without that it is told everything again, which changes nothing.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from dagster import DagsterEventType, EventLogEntry
+
+from jobforge_dagster.catalog.describe import transition
+from jobforge_dagster.catalog.project import Facts, project, project_run
+from jobforge_dagster.catalog.store import LAYERS, writing
+from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.logs import tell
+from jobforge_dagster.orchestration.runs import run_document
+from jobforge_dagster.orchestration.telling import carried_by, name_of_root
+
+if TYPE_CHECKING:
+    from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
+
+RUN_ENDS = frozenset(
+    {
+        DagsterEventType.RUN_SUCCESS,
+        DagsterEventType.RUN_FAILURE,
+        DagsterEventType.RUN_CANCELED,
+    }
+)
+
+TOLD_OF = RUN_ENDS | {
+    DagsterEventType.RUN_START,
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.STEP_FAILURE,
+}
+"""The events that the catalog is told of."""
+
+_told: set[str] = set()
+
+
+def catch_up(log: EmbeddedEventLog) -> None:
+    """Tell the catalog what it does not know yet; if it cannot take it, say so, and go on.
+
+    What it could not take is told again with the next event, so that nothing is left out.
+    """
+    try:
+        root = DataRoot.from_environment()
+        with writing(root):
+            _catch_up(log, root)
+    except Exception as error:
+        words = f"{type(error).__name__}: {error}"
+        if words not in _told:
+            _told.add(words)
+            tell("catalog_failed", error=words, then="it catches up with the next event")
+
+
+def project_all(
+    log: EmbeddedEventLog, events: Iterable[tuple[int, EventLogEntry]], root: DataRoot, name: str
+) -> Iterator[int]:
+    """Project events in the order of the log.
+
+    Args:
+        log: where further events of a run are looked up.
+        events: with their ids.
+        root: where the documents are written.
+        name: of the data root, as events name it.
+
+    Yields:
+        The id of each event, once it is projected.
+    """
+    for event_id, event in events:
+        at = datetime.fromtimestamp(event.timestamp, UTC)
+        kind = event.dagster_event_type
+        if kind in RUN_ENDS or kind == DagsterEventType.RUN_START:
+            events_so_far = log.events_of(event.run_id, event_id)
+            roots = {facts.root for each in events_so_far if (facts := facts_of(each))}
+            if not roots or name in roots:
+                run = log.run_of(event.run_id)
+                project_run(root, run_document(event.run_id, run, events_so_far))
+        else:
+            facts = facts_of(event) or _untold_failure(event, name, at)
+            if facts is not None and facts.root == name:
+                project(root, facts, at)
+        yield event_id
+
+
+def facts_of(event: EventLogEntry) -> Facts | None:
+    """What an event tells the catalog, if it does, in a shape that is known."""
+    told = event.dagster_event
+    metadata: Any = {}
+    if told is None:
+        return None
+    if told.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+        metadata = told.step_materialization_data.materialization.metadata
+    elif told.event_type == DagsterEventType.STEP_FAILURE:
+        user = told.step_failure_data.user_failure_data
+        metadata = (user.metadata if user else None) or {}
+    return carried_by(metadata)
+
+
+def _untold_failure(event: EventLogEntry, name: str, at: datetime) -> Facts | None:
+    """What a step's failure says where its code had no chance to."""
+    told = event.dagster_event
+    if told is None or told.event_type != DagsterEventType.STEP_FAILURE or not told.step_key:
+        return None
+    key = told.step_key.replace("__", "/")
+    if key.partition("/")[0] not in LAYERS:
+        return None
+    error = told.step_failure_data.error
+    words = error.message.strip() if error else "unknown"
+    return Facts(
+        root=name,
+        platform="",
+        transitions=(transition.failed(key, event.run_id, at, [words]),),
+    )
+
+
+def _catch_up(log: EmbeddedEventLog, root: DataRoot) -> None:
+    place = root.cache / "catalog.json"
+    identity = log.identity()
+    done = _progress(place).get(identity or "", 0)
+    last = done
+    try:
+        for event_id in project_all(log, log.told_since(done), root, name_of_root(root)):
+            last = event_id
+    finally:
+        if last != done:
+            # Not synced: should it be lost, the catalog is told again what it knows already.
+            temporary = place.with_suffix(".tmp")
+            temporary.write_text(json.dumps({identity: last}), "utf-8")
+            temporary.replace(place)
+
+
+def _progress(place: Any) -> dict[str, int]:
+    try:
+        found = json.loads(place.read_text("utf-8"))
+        return found if isinstance(found, dict) else {}
+    except (OSError, ValueError):
+        return {}

@@ -1,0 +1,132 @@
+"""What a step tells the catalog, carried by its events.
+
+Where the instance keeps its log in :class:`EmbeddedEventLog`, the log feeds the catalog. On any
+other instance, a temporary one say, the step writes its own documents once its table stands.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import dagster as dg
+
+from jobforge_dagster.catalog import schemas
+from jobforge_dagster.catalog.chain import record_path
+from jobforge_dagster.catalog.describe import transition
+from jobforge_dagster.catalog.describe.known import Known
+from jobforge_dagster.catalog.describe.table import described_staged, described_table
+from jobforge_dagster.catalog.documents import GlossaryDocument, TableMetadata
+from jobforge_dagster.catalog.documents.transition import TransitionFacts
+from jobforge_dagster.catalog.project import Facts, packed, project, unpacked
+from jobforge_dagster.catalog.store import AnyDocument, glossary_path, table_path, writing
+from jobforge_dagster.medallion.declare import Source, Table
+from jobforge_dagster.medallion.fingerprint import platform_version
+from jobforge_dagster.medallion.layers.staged import Staging
+from jobforge_dagster.medallion.storage.audit import Audited
+from jobforge_dagster.medallion.storage.publications import Publication
+from jobforge_dagster.medallion.storage.publish import now
+from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.logs import tell
+
+FACTS, PLATFORM, PACKED = "catalog", "platform", "facts"
+"""Name of the metadata under which an event carries its facts, and of the two parts of it."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step that makes a table, as the catalog is told of it."""
+
+    root: DataRoot
+    key: str
+    run_id: str
+    instance: dg.DagsterInstance
+    known: Known | None = None
+    declared: Source | Table | None = None
+
+    def staged(self, source: Source, staging: Staging) -> Facts:
+        """What there is to tell of deliveries: those that the catalog does not know are added."""
+        assert self.known is not None
+        arrived = (transition.staged(source, each) for each in staging.standing)
+        return self._facts(described_staged(self.known, source, staging), arrived)
+
+    def published(self, audited: Audited) -> Facts:
+        """What there is to tell of a table that is published, or stands unchanged."""
+        assert self.known is not None
+        assert self.declared is not None
+        publication = audited.publication
+        table = described_table(
+            self.known, self.declared, publication, audited.facts, audited.file(self.root)
+        )
+        made = transition.published(self.root, self.declared, publication, audited.set_back_by)
+        return self._facts(table, [made])
+
+    def failed(self, errors: Sequence[str], judged: Publication | None = None) -> Facts:
+        """What there is to tell of a table that could not be made."""
+        told = transition.failed(self.key, self.run_id, now(), errors, self.declared, judged)
+        return self._facts(transitions=[told])
+
+    def glossary(self, document: GlossaryDocument) -> Facts:
+        """The glossary."""
+        return self._facts(glossary=document)
+
+    def tell_if_the_log_does_not(self, facts: Facts) -> None:
+        """Write the documents now, where no log does; a failure of that is told and no more."""
+        from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
+
+        if isinstance(self.instance.event_log_storage, EmbeddedEventLog):
+            return
+        try:
+            with writing(self.root):
+                schemas.write(self.root)
+                project(self.root, facts, now())
+        except Exception as error:
+            tell("catalog_failed", table=self.key, error=f"{type(error).__name__}: {error}")
+
+    def _facts(
+        self,
+        table: TableMetadata | None = None,
+        transitions: Iterable[TransitionFacts] = (),
+        glossary: GlossaryDocument | None = None,
+    ) -> Facts:
+        """What the catalog does not know as it stands; most often that is nothing."""
+        new = (each for each in transitions if not record_path(self.root, each).exists())
+        return Facts(
+            root=name_of_root(self.root),
+            platform=platform_version(),
+            table=_unless_there(table, table_path(self.root, table.table) if table else None),
+            transitions=tuple(new),
+            glossary=_unless_there(glossary, glossary_path(self.root)),
+        )
+
+
+def _unless_there(document: AnyDocument | None, path: Path | None) -> AnyDocument | None:
+    if document is None or path is None:
+        return None
+    try:
+        there = path.read_text("utf-8") == document.as_json()
+    except (OSError, ValueError):
+        there = False
+    return None if there else document
+
+
+def name_of_root(root: DataRoot) -> str:
+    """A data root as events name it: relative to the folder that the process works in."""
+    return Path(os.path.relpath(root.path)).as_posix()
+
+
+def carried(facts: Facts) -> dict[str, Any]:
+    """Facts as metadata of an event: one value, which Dagster shows only to who asks for it."""
+    return {FACTS: dg.MetadataValue.json({PLATFORM: facts.platform, PACKED: packed(facts)})}
+
+
+def carried_by(metadata: Mapping[str, Any]) -> Facts | None:
+    """The facts that metadata carry; ``None`` if there are none of a shape that is known."""
+    told = metadata.get(FACTS)
+    try:
+        return unpacked(told.value[PACKED]) if told else None
+    except (ValueError, TypeError, KeyError):
+        return None
