@@ -67,7 +67,8 @@ def append(root: DataRoot, facts: TransitionFacts, completed_at: datetime) -> bo
         "sequence": sequence + 1,
         "previous": previous,
     }
-    record = LayerTransitionLog(**told, hash=hash_of(LayerTransitionLog(**told, hash="")))
+    unsigned = LayerTransitionLog(**told, hash="")
+    record = unsigned.model_copy(update={"hash": hash_of(unsigned)})
     put(path, record)
     append_line(index(root), line_of(root, record, path).model_dump_json())
     return True

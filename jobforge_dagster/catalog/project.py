@@ -38,9 +38,16 @@ class Facts(Part):
     glossary: GlossaryDocument | None = None
 
 
+_last: dict[str, Facts] = {}
+"""What was packed last: most often it is unpacked next, in the same process."""
+
+
 def packed(facts: Facts) -> str:
     """Facts as a short text: a log keeps each event several times, and for ever."""
-    return b64encode(zlib.compress(facts.model_dump_json().encode())).decode()
+    text = b64encode(zlib.compress(facts.model_dump_json().encode(), level=1)).decode()
+    _last.clear()
+    _last[text] = facts
+    return text
 
 
 def unpacked(text: str) -> Facts:
@@ -49,6 +56,8 @@ def unpacked(text: str) -> Facts:
     Raises:
         ValueError: it holds none, or of a shape that is not known.
     """
+    if text in _last:
+        return _last[text]
     try:
         return Facts.model_validate_json(zlib.decompress(b64decode(text)))
     except zlib.error as error:

@@ -14,13 +14,13 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sql
-from dagster import DagsterRun, EventLogEntry
+from dagster import DagsterEventType, DagsterRun, EventLogEntry
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
@@ -34,7 +34,17 @@ from sqlalchemy.engine import Connection, Engine
 from jobforge_dagster.orchestration.history import TOLD_OF, catch_up
 from jobforge_dagster.orchestration.runs import MADE_OF
 
+Told = tuple[int, EventLogEntry]
+"""An event with its id."""
+
+_SINCE = (
+    "SELECT id FROM event_logs WHERE id > ? AND dagster_event_type IN "
+    f"({', '.join(repr(each.value) for each in TOLD_OF)}) ORDER BY id LIMIT ?"
+)
+"""As text, because it is asked at each event and takes longer to put together than to answer."""
+
 _WRITES = "jobforge_writes"
+_RUNS_REMEMBERED = 2
 
 
 class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
@@ -44,33 +54,40 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
         self._engine_of: tuple[int, Engine] | None = None
         self._held = threading.local()
         self._watcher: SqlPollingEventWatcher | None = None
+        self._identity: str | None = None
+        self._seen: dict[str, list[Told]] = {}
         super().__init__(base_dir, inst_data)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, then tell the catalog."""
-        with self._one_transaction():
-            super().store_event(event)
-        if event.dagster_event_type in TOLD_OF:
-            catch_up(self)
+        self.store_event_batch([event])
 
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Store several events as one, then tell the catalog."""
-        with self._one_transaction():
+        stored: list[Told] = []
+        with self._one_transaction() as connection:
             for event in events:
                 super().store_event(event)
-        if any(event.dagster_event_type in TOLD_OF for event in events):
-            catch_up(self)
+                if event.dagster_event_type in MADE_OF:
+                    newest = connection.exec_driver_sql("SELECT max(id) FROM event_logs")
+                    stored.append((newest.scalar_one(), event))
+        for each in stored:
+            self._remember(each)
+        told = [each for each in stored if each[1].dagster_event_type in TOLD_OF]
+        if told:
+            catch_up(self, told)
 
-    def told_since(self, event_id: int) -> Iterator[tuple[int, EventLogEntry]]:
+    def is_all_since(self, event_id: int, told: Sequence[Told]) -> bool:
+        """Whether these are the events that concern the catalog since one of them."""
+        with self._connect() as connection:
+            found = connection.exec_driver_sql(_SINCE, (event_id, len(told) + 1)).scalars().all()
+        return list(found) == [each[0] for each in told]
+
+    def told_since(self, event_id: int) -> Iterator[Told]:
         """The events that concern the catalog, after one of them, in the order of the log."""
         table = SqlEventLogStorageTable
-        query = (
-            sql.select(table.c.id, table.c.event)
-            .where(table.c.id > event_id)
-            .where(table.c.dagster_event_type.in_([each.value for each in TOLD_OF]))
-            .order_by(table.c.id)
-            .limit(100)
-        )
+        query = _concerning(sql.select(table.c.id, table.c.event), TOLD_OF).limit(100)
+        query = query.where(table.c.id > event_id)
         while True:
             with self._connect() as connection:
                 found = connection.execute(query).fetchall()
@@ -83,16 +100,22 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
     def events_of(self, run_id: str, until: int) -> list[EventLogEntry]:
         """The events of a run that its document is made of, up to one of them, oldest first."""
         table = SqlEventLogStorageTable
-        query = (
-            sql.select(table.c.event)
-            .where(table.c.run_id == run_id)
-            .where(table.c.id <= until)
-            .where(table.c.dagster_event_type.in_([each.value for each in MADE_OF]))
-            .order_by(table.c.id)
-        )
+        query = _concerning(sql.select(table.c.event), MADE_OF)
+        query = query.where(table.c.run_id == run_id).where(table.c.id <= until)
+        count = sql.select(sql.func.count()).select_from(query.subquery())
+        seen = [event for event_id, event in self._seen.get(run_id, ()) if event_id <= until]
         with self._connect() as connection:
+            if seen and connection.execute(count).scalar_one() == len(seen):
+                return seen
             found = connection.execute(query).fetchall()
         return [deserialize_value(text, EventLogEntry) for (text,) in found]
+
+    def _remember(self, told: Told) -> None:
+        """Keep an event of a run, which its end is told from if all of them came by here."""
+        run_id = told[1].run_id
+        if run_id not in self._seen and len(self._seen) == _RUNS_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        self._seen.setdefault(run_id, []).append(told)
 
     def run_of(self, run_id: str) -> DagsterRun | None:
         """What is kept of a run beside its events."""
@@ -100,21 +123,24 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
 
     def identity(self) -> str | None:
         """What tells this log from any other: its first event; ``None`` while it is empty."""
+        if self._identity is not None:
+            return self._identity
         table = SqlEventLogStorageTable
         query = sql.select(table.c.run_id, table.c.timestamp).order_by(table.c.id).limit(1)
         with self._connect() as connection:
             first = connection.execute(query).fetchone()
-        return f"{first[0]} {first[1]}" if first else None
+        self._identity = f"{first[0]} {first[1]}" if first else None
+        return self._identity
 
     @contextmanager
-    def _one_transaction(self) -> Iterator[None]:
+    def _one_transaction(self) -> Iterator[Connection]:
         with (
             self._engine().connect().execution_options(**{_WRITES: True}) as connection,
             connection.begin(),
         ):
             self._held.connection = connection
             try:
-                yield
+                yield connection
             finally:
                 del self._held.connection
 
@@ -173,6 +199,13 @@ class EmbeddedStorage(DagsterSqliteStorage):
     ) -> EmbeddedStorage:
         """The storage that the configuration names."""
         return cls.from_local(inst_data=inst_data, **config_value)
+
+
+def _concerning(query: Any, types: Iterable[DagsterEventType]) -> Any:
+    """Only events of some types, in the order of the log."""
+    table = SqlEventLogStorageTable
+    names = sorted(each.value for each in types)
+    return query.where(table.c.dagster_event_type.in_(names)).order_by(table.c.id)
 
 
 def _engine(address: str) -> Engine:

@@ -7,19 +7,19 @@ the cache: without that it is told everything again, which changes nothing.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEventType, EventLogEntry
 
 from jobforge_dagster.catalog.describe import transition
-from jobforge_dagster.catalog.project import Facts, project, project_run
+from jobforge_dagster.catalog.project import Facts, project, project_run, unpacked
 from jobforge_dagster.catalog.store import LAYERS, writing
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.runs import run_document
-from jobforge_dagster.orchestration.telling import carried_by, name_of_root
+from jobforge_dagster.orchestration.telling import FACTS, PACKED, ROOT, name_of_root
 
 if TYPE_CHECKING:
     from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
@@ -42,15 +42,19 @@ TOLD_OF = RUN_ENDS | {
 _told: set[str] = set()
 
 
-def catch_up(log: EmbeddedEventLog) -> None:
+def catch_up(log: EmbeddedEventLog, stored: Sequence[tuple[int, EventLogEntry]] = ()) -> None:
     """Tell the catalog what it does not know yet; if it cannot take it, say so, and go on.
 
     What it could not take is told again with the next event, so that nothing is left out.
+
+    Args:
+        log: the log.
+        stored: what was stored just now; the rest is read.
     """
     try:
         root = DataRoot.from_environment()
         with writing(root):
-            _catch_up(log, root)
+            _catch_up(log, root, stored)
     except Exception as error:
         words = f"{type(error).__name__}: {error}"
         if words not in _told:
@@ -77,7 +81,7 @@ def project_all(
         kind = event.dagster_event_type
         if kind in RUN_ENDS or kind == DagsterEventType.RUN_START:
             events_so_far = log.events_of(event.run_id, event_id)
-            roots = {facts.root for each in events_so_far if (facts := facts_of(each))}
+            roots = {told[ROOT] for each in events_so_far if ROOT in (told := _carried(each))}
             if not roots or name in roots:
                 run = log.run_of(event.run_id)
                 project_run(root, run_document(event.run_id, run, events_so_far))
@@ -90,16 +94,23 @@ def project_all(
 
 def facts_of(event: EventLogEntry) -> Facts | None:
     """What an event tells the catalog, if it does, in a shape that is known."""
-    told = event.dagster_event
-    metadata: Any = {}
-    if told is None:
+    try:
+        return unpacked(_carried(event)[PACKED])
+    except (ValueError, KeyError):
         return None
-    if told.event_type == DagsterEventType.ASSET_MATERIALIZATION:
+
+
+def _carried(event: EventLogEntry) -> Mapping[str, str]:
+    """The metadata of an event for the catalog; empty if it has none."""
+    told = event.dagster_event
+    metadata: Mapping[str, Any] = {}
+    if told is not None and told.event_type == DagsterEventType.ASSET_MATERIALIZATION:
         metadata = told.step_materialization_data.materialization.metadata
-    elif told.event_type == DagsterEventType.STEP_FAILURE:
+    elif told is not None and told.event_type == DagsterEventType.STEP_FAILURE:
         user = told.step_failure_data.user_failure_data
         metadata = (user.metadata if user else None) or {}
-    return carried_by(metadata)
+    found = metadata[FACTS].value if FACTS in metadata else {}
+    return found if isinstance(found, dict) else {}
 
 
 def _untold_failure(event: EventLogEntry, name: str, at: datetime) -> Facts | None:
@@ -119,13 +130,16 @@ def _untold_failure(event: EventLogEntry, name: str, at: datetime) -> Facts | No
     )
 
 
-def _catch_up(log: EmbeddedEventLog, root: DataRoot) -> None:
+def _catch_up(
+    log: EmbeddedEventLog, root: DataRoot, stored: Sequence[tuple[int, EventLogEntry]]
+) -> None:
     place = root.cache / "catalog.json"
     identity = log.identity()
     done = _progress(place).get(identity or "", 0)
     last = done
     try:
-        for event_id in project_all(log, log.told_since(done), root, name_of_root(root)):
+        events = stored if stored and log.is_all_since(done, stored) else log.told_since(done)
+        for event_id in project_all(log, events, root, name_of_root(root)):
             last = event_id
     finally:
         if last != done:

@@ -7,7 +7,7 @@ other instance, a temporary one say, the step writes its own documents once its 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from jobforge_dagster.catalog.describe.known import Known
 from jobforge_dagster.catalog.describe.table import described_staged, described_table
 from jobforge_dagster.catalog.documents import GlossaryDocument, TableMetadata
 from jobforge_dagster.catalog.documents.transition import TransitionFacts
-from jobforge_dagster.catalog.project import Facts, packed, project, unpacked
+from jobforge_dagster.catalog.project import Facts, packed, project
 from jobforge_dagster.catalog.store import AnyDocument, glossary_path, table_path, writing
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.fingerprint import platform_version
@@ -32,8 +32,11 @@ from jobforge_dagster.medallion.storage.publish import now
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.logs import tell
 
-FACTS, PLATFORM, PACKED = "catalog", "platform", "facts"
-"""Name of the metadata under which an event carries its facts, and of the two parts of it."""
+FACTS = "catalog"
+"""Name of the metadata under which an event carries its facts."""
+
+ROOT, PLATFORM, PACKED = "root", "platform", "facts"
+"""Its parts: the data root and the version of the code, to be seen without unpacking the rest."""
 
 
 @dataclass(frozen=True)
@@ -120,13 +123,5 @@ def name_of_root(root: DataRoot) -> str:
 
 def carried(facts: Facts) -> dict[str, Any]:
     """Facts as metadata of an event: one value, which Dagster shows only to who asks for it."""
-    return {FACTS: dg.MetadataValue.json({PLATFORM: facts.platform, PACKED: packed(facts)})}
-
-
-def carried_by(metadata: Mapping[str, Any]) -> Facts | None:
-    """The facts that metadata carry; ``None`` if there are none of a shape that is known."""
-    told = metadata.get(FACTS)
-    try:
-        return unpacked(told.value[PACKED]) if told else None
-    except (ValueError, TypeError, KeyError):
-        return None
+    told = {ROOT: facts.root, PLATFORM: facts.platform, PACKED: packed(facts)}
+    return {FACTS: dg.MetadataValue.json(told)}

@@ -104,10 +104,14 @@ def _examples(path: Path, names: Sequence[str]) -> dict[str, tuple[Scalar, ...]]
     for column in rows.iter_columns():
         if column.dtype.is_nested() or column.dtype == pl.Binary:
             continue
-        distinct = dict.fromkeys(column.drop_nulls().to_list())
-        scalars = (_scalar(value) for value in distinct)
-        short = [each for each in scalars if each is not None and len(str(each)) <= LONGEST_EXAMPLE]
-        found[column.name] = tuple(short[:EXAMPLES])
+        short: dict[Scalar, None] = {}
+        for value in column.to_list():
+            told = _scalar(value)
+            if told is not None and len(str(told)) <= LONGEST_EXAMPLE:
+                short[told] = None
+            if len(short) == EXAMPLES:
+                break
+        found[column.name] = tuple(short)
     return found
 
 

@@ -26,7 +26,7 @@ from jobforge_dagster.medallion.provenance import (
     SOURCE_FILE,
     SOURCE_ROW,
 )
-from jobforge_dagster.medallion.quality.record import RECORD, QuarantineRecord
+from jobforge_dagster.medallion.quality.record import RECORD
 from jobforge_dagster.medallion.quality.rules import version_of
 from jobforge_dagster.medallion.readers import Malformed
 from jobforge_dagster.medallion.storage import deliveries, parquet, publications
@@ -83,7 +83,6 @@ def write(
             yield _continued(records, standing).collect(engine="streaming")
 
     _write(path, register_io_source(batches, schema=RECORD), key, run_id)
-    describe(root)
 
 
 def _records(
@@ -339,15 +338,6 @@ def _add(path: Path, records: pl.LazyFrame, key: str, run_id: str) -> None:
     all_of_it = pl.concat([*known, records]).unique("record_id", keep="last", maintain_order=True)
     if all_of_it.select(pl.len()).collect().item():
         _write(path, all_of_it, key, run_id)
-
-
-def describe(root: DataRoot) -> None:
-    """Put the schema of the records into the catalog, if it is not there as it is."""
-    text = json.dumps(QuarantineRecord.model_json_schema(), indent=2, sort_keys=True) + "\n"
-    path = root.schema("quarantine_record")
-    if not path.exists() or path.read_text("utf-8") != text:
-        with replacing(path) as temporary:
-            temporary.write_text(text, "utf-8")
 
 
 def _write(path: Path, records: pl.LazyFrame, key: str, run_id: str) -> None:
