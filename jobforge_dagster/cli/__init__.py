@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from jobforge_dagster.cli.audit import audit
 from jobforge_dagster.cli.catalog import catalog
 from jobforge_dagster.cli.deliver import fetch, ingest
 from jobforge_dagster.cli.quarantine import quarantine
@@ -18,5 +19,5 @@ def main() -> None:
     """Ask JobForge what arrived, what is known, what was thrown away, and how things stood."""
 
 
-for each in (catalog, fetch, ingest, quarantine, rebuild, sources):
+for each in (audit, catalog, fetch, ingest, quarantine, rebuild, sources):
     main.add_command(each)

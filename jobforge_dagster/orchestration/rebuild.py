@@ -17,9 +17,11 @@ from pathlib import Path
 
 import dagster as dg
 
+from jobforge_dagster.catalog.describe.known import Known
 from jobforge_dagster.medallion.declare import Source
-from jobforge_dagster.medallion.discovery import discover, packages_from_environment
+from jobforge_dagster.medallion.discovery import Declarations, discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
+from jobforge_dagster.medallion.layers.staged import Staging
 from jobforge_dagster.medallion.storage import deliveries, quarantine
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.deliveries import Arrival
@@ -30,6 +32,7 @@ from jobforge_dagster.orchestration.assets import AsOf
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster.orchestration.launch import run_tables
 from jobforge_dagster.orchestration.replay import reasons
+from jobforge_dagster.orchestration.telling import Step
 
 Logs = Mapping[Source, Sequence[Arrival]]
 """The arrivals of each source, oldest first."""
@@ -92,6 +95,7 @@ def rebuild(
         target = DataRoot(into)
         _take_along(root, target, {each: logs[each] for each in there}, moment)
         instance = dg.DagsterInstance.ephemeral()  # the history tells of the data root alone
+        _tell_of_deliveries(target, declared, there, moment, instance)
     defs = build_definitions(packages, target, AsOf(moment, max(arrived), root))
     keys = follow(declared, [source.key for source in there], lambda _: False)
     selection = [dg.AssetKey(key.split("/")) for key in keys]
@@ -152,6 +156,23 @@ def _take_along(root: DataRoot, target: DataRoot, logs: Logs, until: datetime) -
             deliveries.note(target, source, arrival)
     if root.waivers.exists():
         shutil.copyfile(root.waivers, target.waivers)  # people write into theirs
+
+
+def _tell_of_deliveries(
+    target: DataRoot,
+    declared: Declarations,
+    sources: Sequence[Source],
+    until: datetime,
+    instance: dg.DagsterInstance,
+) -> None:
+    """Tell the catalog of another root of the deliveries that were laid there."""
+    known = Known(declared, target)
+    for source in sources:
+        arrived = dict.fromkeys(each.batch_id for each in deliveries.arrivals(target, source))
+        manifests = [each for batch in arrived if (each := deliveries.find(target, batch))]
+        staging = Staging(tuple(deliveries.standing(target, source, until)))
+        step = Step(target, source.staged_key, "", instance, known, source)
+        step.tell_if_the_log_does_not(step.staged(source, staging, manifests))
 
 
 def _link(file: Path, to: Path) -> None:

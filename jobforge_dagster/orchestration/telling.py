@@ -27,6 +27,7 @@ from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.fingerprint import platform_version
 from jobforge_dagster.medallion.layers.staged import Staging
 from jobforge_dagster.medallion.storage.audit import Audited
+from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.publications import Publication
 from jobforge_dagster.medallion.storage.publish import now
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -50,10 +51,16 @@ class Step:
     known: Known | None = None
     declared: Source | Table | None = None
 
-    def staged(self, source: Source, staging: Staging) -> Facts:
-        """What there is to tell of deliveries: those that the catalog does not know are added."""
+    def staged(self, source: Source, staging: Staging, others: Iterable[Manifest] = ()) -> Facts:
+        """What there is to tell of deliveries: those that the catalog does not know are added.
+
+        Args:
+            source: the source.
+            staging: the deliveries in force.
+            others: further ones, which are not in force any more.
+        """
         assert self.known is not None
-        arrived = (transition.staged(source, each) for each in staging.standing)
+        arrived = (transition.staged(source, each) for each in (*others, *staging.standing))
         return self._facts(described_staged(self.known, source, staging), arrived)
 
     def published(self, audited: Audited) -> Facts:

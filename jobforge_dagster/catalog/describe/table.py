@@ -219,7 +219,7 @@ def _document(
             sources=tuple(_source_facts(each) for each in known.sources_of(declared)),
         ),
         quality=quality,
-        power_bi=PowerBI(table=_title(name), storage_mode="import", description=declared.purpose)
+        power_bi=PowerBI(table=name, storage_mode="import", description=declared.purpose)
         if is_gold
         else None,
         purview=Purview(
