@@ -23,8 +23,7 @@ class Facts(Part):
 
     Attributes:
         facts_version: of the shape of these facts.
-        root: the data root, relative to the folder that the run works in: one history may tell of
-            several.
+        root: the data root, as the history names it: one history may tell of several.
         platform: version of the platform's code.
         table: the document of the step's table, as it stands now.
         transitions: those that led there; the catalog leaves out those that it has.

@@ -31,6 +31,7 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData, deserialize_value
 from sqlalchemy.engine import Connection, Engine
 
+from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.history import TOLD_OF, catch_up
 from jobforge_dagster.orchestration.runs import MADE_OF
 
@@ -132,6 +133,11 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
         self._identity = f"{first[0]} {first[1]}" if first else None
         return self._identity
 
+    def name_of(self, root: DataRoot) -> str:
+        """A data root as events name it: relative to the folder that holds the history's."""
+        here = Path(self._base_dir).resolve().parents[1]
+        return Path(os.path.relpath(root.path.resolve(), here)).as_posix()
+
     @contextmanager
     def _one_transaction(self) -> Iterator[Connection]:
         with (
@@ -209,7 +215,11 @@ def _concerning(query: Any, types: Iterable[DagsterEventType]) -> Any:
 
 
 def _engine(address: str) -> Engine:
-    engine = sql.create_engine(address, connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS})
+    engine = sql.create_engine(
+        address,
+        connect_args={"timeout": SQLITE_BUSY_TIMEOUT_SECONDS},
+        max_overflow=-1,  # a thread of the webserver that waits for a connection may hold another
+    )
 
     @sql.event.listens_for(engine, "connect")
     def _(connection: Any, _: Any) -> None:

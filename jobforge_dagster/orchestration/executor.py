@@ -14,9 +14,8 @@ from typing import Any, cast
 import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, Executor, Field, Selector
 
-from jobforge_dagster.medallion.storage.living import alive
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration.launch import settle_abandoned, user
+from jobforge_dagster.orchestration.launch import settle_abandoned, shown_alive, user
 from jobforge_dagster.orchestration.runs import USER_TAG
 
 ABSENT = "expected_file"
@@ -45,7 +44,7 @@ class _Reporting(Executor):
         root, run = DataRoot.from_environment(), plan_context.dagster_run
         settle_abandoned(plan_context.instance, root)
         plan_context.instance.add_run_tags(run.run_id, {USER_TAG: user()})
-        with alive(root, run.run_id):
+        with shown_alive(plan_context.instance, root, run.run_id):
             yield from self._told_at_the_end(plan_context, execution_plan)
 
     def _told_at_the_end(self, plan_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:

@@ -19,7 +19,7 @@ from jobforge_dagster.catalog.store import LAYERS, writing
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.runs import run_document
-from jobforge_dagster.orchestration.telling import FACTS, PACKED, ROOT, name_of_root
+from jobforge_dagster.orchestration.telling import FACTS, PACKED, ROOT
 
 if TYPE_CHECKING:
     from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
@@ -139,7 +139,7 @@ def _catch_up(
     last = done
     try:
         events = stored if stored and log.is_all_since(done, stored) else log.told_since(done)
-        for event_id in project_all(log, events, root, name_of_root(root)):
+        for event_id in project_all(log, events, root, log.name_of(root)):
             last = event_id
     finally:
         if last != done:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from uuid import uuid4
 
@@ -44,7 +45,7 @@ def run_tables(
     instance = instance or instance_of_the_command_line()
     settle_abandoned(instance, root)
     run_id = str(uuid4())
-    with alive(root, run_id):
+    with shown_alive(instance, root, run_id):
         return defs.resolve_implicit_global_asset_job_def().execute_in_process(
             asset_selection=list(selection),
             instance=instance,
@@ -52,6 +53,13 @@ def run_tables(
             raise_on_error=False,
             tags={COMMAND_TAG: command, USER_TAG: user()},
         )
+
+
+def shown_alive(
+    instance: dg.DagsterInstance, root: DataRoot, run_id: str
+) -> AbstractContextManager[None]:
+    """Show others that a run lives; those of a temporary instance nobody else can know."""
+    return nullcontext() if instance.is_ephemeral else alive(root, run_id)
 
 
 def settle_abandoned(instance: dg.DagsterInstance, root: DataRoot) -> list[str]:
@@ -63,7 +71,9 @@ def settle_abandoned(instance: dg.DagsterInstance, root: DataRoot) -> list[str]:
     settled = []
     for run_id in gone(root):
         run = instance.get_run_by_id(run_id)
-        if run is not None and not run.is_finished:
+        if run is None:
+            continue  # another history knows it
+        if not run.is_finished:
             words = "The process of the run ended without a word: it, or the machine, was killed."
             if run.status == dg.DagsterRunStatus.CANCELING:
                 instance.report_run_canceled(run, words)

@@ -16,7 +16,6 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
 from jobforge_dagster.orchestration.history import project_all
 from jobforge_dagster.orchestration.launch import instance_of_the_command_line, settle_abandoned
-from jobforge_dagster.orchestration.telling import name_of_root
 
 _FOLDERS = ("schemas", "tables", "glossary", "runs", "lineage")
 """What is made again, in this order: the index of transitions comes last."""
@@ -58,7 +57,7 @@ def retell(
         anew = DataRoot(root.cache / f"catalog-{uuid4().hex}")
         try:
             schemas.write(anew)
-            for _ in project_all(log, log.told_since(0), anew, name_of_root(root)):
+            for _ in project_all(log, log.told_since(0), anew, log.name_of(root)):
                 pass
             if not discard:
                 _refuse_losses(root, anew)

@@ -6,11 +6,10 @@ other instance, a temporary one say, the step writes its own documents once its 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
@@ -32,6 +31,9 @@ from jobforge_dagster.medallion.storage.publications import Publication
 from jobforge_dagster.medallion.storage.publish import now
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.logs import tell
+
+if TYPE_CHECKING:
+    from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
 
 FACTS = "catalog"
 """Name of the metadata under which an event carries its facts."""
@@ -85,9 +87,7 @@ class Step:
 
     def tell_if_the_log_does_not(self, facts: Facts) -> None:
         """Write the documents now, where no log does; a failure of that is told and no more."""
-        from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
-
-        if isinstance(self.instance.event_log_storage, EmbeddedEventLog):
+        if self._log is not None:
             return
         try:
             with writing(self.root):
@@ -95,6 +95,14 @@ class Step:
                 project(self.root, facts, now())
         except Exception as error:
             tell("catalog_failed", table=self.key, error=f"{type(error).__name__}: {error}")
+
+    @property
+    def _log(self) -> EmbeddedEventLog | None:
+        """The log that feeds the catalog, if the instance has it."""
+        from jobforge_dagster.orchestration.event_log import EmbeddedEventLog  # reads what we tell
+
+        log = self.instance.event_log_storage
+        return log if isinstance(log, EmbeddedEventLog) else None
 
     def _facts(
         self,
@@ -105,7 +113,7 @@ class Step:
         """What the catalog does not know as it stands; most often that is nothing."""
         new = (each for each in transitions if not record_path(self.root, each).exists())
         return Facts(
-            root=name_of_root(self.root),
+            root=self._log.name_of(self.root) if self._log else "",
             platform=platform_version(),
             table=_unless_there(table, table_path(self.root, table.table) if table else None),
             transitions=tuple(new),
@@ -121,11 +129,6 @@ def _unless_there(document: AnyDocument | None, path: Path | None) -> AnyDocumen
     except (OSError, ValueError):
         there = False
     return None if there else document
-
-
-def name_of_root(root: DataRoot) -> str:
-    """A data root as events name it: relative to the folder that the process works in."""
-    return Path(os.path.relpath(root.path)).as_posix()
 
 
 def carried(facts: Facts) -> dict[str, Any]:

@@ -96,18 +96,23 @@ def rule_names(schema: type[dy.Schema]) -> list[str]:
 
 
 def rules_in_words(schema: type[dy.Schema]) -> list[tuple[str, Terms, tuple[str, ...]]]:
-    """The rules of a schema class: name, terms, and the columns that each looks at."""
+    """The rules of a schema class: name, terms, and the columns that each looks at.
+
+    What the terms say is what a good row obeys, or the declared message of a row that does not.
+    """
     key = tuple(schema.primary_key())
-    identity = key or schema.column_names()[:1]
     found = []
     for name, obeyed in _dataframely_rules(schema).items():
-        if name == PRIMARY_KEY:
-            found.append((name, Terms(f"{', '.join(key)} is not unique", "reject"), key))
-            continue
         column, _, constraint = name.rpartition("|")
-        terms = terms_of(schema, name) or _terms(schema, column, constraint, identity)
         columns = (column,) if column else tuple(dict.fromkeys(obeyed.meta.root_names()))
-        found.append((_readable(name), terms, columns))
+        terms = terms_of(schema, name)
+        if name == PRIMARY_KEY:
+            columns, words = key, f"{', '.join(key)} is unique"
+        elif constraint == "nullability":
+            words = f"{column} holds a value"
+        else:
+            words = f"{column}: {_limit(schema, column, constraint)}" if column else constraint
+        found.append((_readable(name), terms or Terms(words, "reject"), columns))
     return found
 
 
@@ -282,10 +287,15 @@ def _terms(schema: type[dy.Schema], column: str, constraint: str, identity: Sequ
     row = ", ".join(f"{name} {{{name}}}" for name in identity)
     if not column:
         return Terms(f"breaks {constraint} ({row})", "reject")
-    limit = getattr(schema.columns()[column], constraint, None)
-    rule = constraint if limit is None or callable(limit) else f"{constraint} {limit}"
+    rule = _limit(schema, column, constraint)
     escaped = rule.replace("{", "{{").replace("}", "}}")
     return Terms(f"{column} is {{{column}}}, which breaks {escaped} ({row})", "reject")
+
+
+def _limit(schema: type[dy.Schema], column: str, constraint: str) -> str:
+    """A constraint with its limit, where it has one that can be told."""
+    limit = getattr(schema.columns()[column], constraint, None)
+    return constraint if limit is None or callable(limit) else f"{constraint} {limit}"
 
 
 def _value(column: str) -> pl.Expr:
