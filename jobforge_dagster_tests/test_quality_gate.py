@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobforge_dagster.medallion.grain import Cells, Elements, Groups, Pairs, Rows, Where
 from jobforge_dagster.medallion.storage import parquet
-from jobforge_dagster.orchestration import assets, failures
+from jobforge_dagster.orchestration import failures
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 
@@ -467,7 +467,7 @@ def test_a_disk_that_fails_is_tried_again(shop: Lake, monkeypatch: pytest.Monkey
     shop.drop(FILE, _orders(3, 0))
     assert shop.run("staged/orders").success
     quick = failures.IO_RETRIES._replace(delay=0.01)
-    monkeypatch.setattr(assets, "IO_RETRIES", quick)
+    monkeypatch.setattr(failures, "IO_RETRIES", quick)
     run, left = _failing(2, OSError(5, "Input/output error"))
     monkeypatch.setattr(parquet, "run", run)
 

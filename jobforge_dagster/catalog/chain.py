@@ -39,8 +39,34 @@ def index(root: DataRoot) -> Path:
 
 def record_path(root: DataRoot, facts: TransitionFacts) -> Path:
     """Where the record of a transition lies; it follows from the transition alone."""
-    name = f"{facts.started_at:%Y%m%dT%H%M%S.%fZ}-{facts.transition_id[:8]}.json"
-    return lineage(root) / facts.table / name
+    return place(root, facts.table, facts.transition_id, facts.started_at)
+
+
+def place(root: DataRoot, table: str, transition_id: str, started_at: datetime) -> Path:
+    """Where the record of a transition lies, by what is known of it beforehand."""
+    name = f"{started_at:%Y%m%dT%H%M%S.%fZ}-{transition_id[:8]}.json"
+    return lineage(root) / table / name
+
+
+def holds(root: DataRoot, facts: TransitionFacts) -> bool:
+    """Whether a transition is in the chain: its record is there, and counts.
+
+    A damaged record counts too: it was added once, and verification tells what became of it.
+    """
+    path = record_path(root, facts)
+    if not path.exists():
+        return False
+    try:
+        there = get(root, path, LayerTransitionLog)
+        last = head(root)
+    except CatalogError:
+        return True
+    return last is not None and there.sequence <= last.sequence
+
+
+def mend(root: DataRoot) -> None:
+    """Mend what a crash or a careless hand did to the index: it is gone, empty, or torn."""
+    head(root)
 
 
 def append(root: DataRoot, facts: TransitionFacts, completed_at: datetime) -> bool:
@@ -55,13 +81,8 @@ def append(root: DataRoot, facts: TransitionFacts, completed_at: datetime) -> bo
     path = record_path(root, facts)
     last = head(root)
     sequence, previous = (last.sequence, last.hash) if last else (0, "")
-    if path.exists():
-        try:
-            there = get(root, path, LayerTransitionLog)
-        except CatalogError:
-            return False  # it was added once; verification tells that it was damaged since
-        if there.sequence <= sequence:
-            return False
+    if holds(root, facts):
+        return False
     told = facts.model_dump() | {
         "completed_at": completed_at,
         "sequence": sequence + 1,
@@ -83,13 +104,12 @@ def head(root: DataRoot) -> IndexLine | None:
         CatalogError: the line is damaged.
     """
     path = index(root)
-    if not path.exists():
-        if not any(lineage(root).glob("*/**/*.json")):
-            return None
-        reindex(root)
     line = _last_line(path)
     if not line:
-        return None
+        if not any(records(root)):
+            return None
+        reindex(root)
+        line = _last_line(path)
     try:
         return IndexLine.model_validate_json(line)
     except ValidationError:
@@ -97,6 +117,11 @@ def head(root: DataRoot) -> IndexLine | None:
             f"The last line of {root.relative(path)} is damaged. See: jobforge catalog verify. If "
             f"only the index was altered, delete it: the next run writes it again from the records."
         ) from None
+
+
+def records(root: DataRoot) -> Iterator[Path]:
+    """The files of all records, in no order."""
+    return lineage(root).glob("*/**/*.json")
 
 
 def lines(root: DataRoot) -> Iterator[bytes]:
@@ -125,7 +150,7 @@ def hash_of(record: LayerTransitionLog) -> str:
 def reindex(root: DataRoot) -> None:
     """Write the index again from the records, in the order that they tell."""
     found = []
-    for path in lineage(root).glob("*/**/*.json"):
+    for path in records(root):
         record = get(root, path, LayerTransitionLog)
         found.append((record.sequence, line_of(root, record, path).model_dump_json()))
     with replacing(index(root)) as temporary:
@@ -134,6 +159,8 @@ def reindex(root: DataRoot) -> None:
 
 def _last_line(path: Path) -> bytes:
     """The last whole line of a file; what a crash left of one after it is cut off."""
+    if not path.exists():
+        return b""
     size = path.stat().st_size
     with path.open("rb") as file:
         tail = _TAIL

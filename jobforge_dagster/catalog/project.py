@@ -91,4 +91,5 @@ def project_run(root: DataRoot, run: RunDocument) -> None:
         OSError: the catalog cannot be written.
     """
     schemas.write(root)
+    chain.mend(root)
     put(run_path(root, run.run_id), run)

@@ -12,6 +12,7 @@ from jobforge_dagster.catalog.documents import (
     GlossaryDocument,
     IndexLine,
     LayerTransitionLog,
+    ProgressDocument,
     RunDocument,
     TableMetadata,
 )
@@ -28,6 +29,7 @@ DOCUMENTS: dict[str, type[BaseModel]] = {
     "glossary": GlossaryDocument,
     "layer_transition": LayerTransitionLog,
     "manifest": Manifest,
+    "progress": ProgressDocument,
     "publication": Publication,
     "quarantine_record": QuarantineRecord,
     "run": RunDocument,

@@ -47,9 +47,7 @@ def snapshot(root: DataRoot) -> Snapshot:
         for layer in LAYERS
         for path in sorted((root.catalog / "tables" / layer).glob("*.json"))
     ]
-    records = [
-        get(root, path, LayerTransitionLog) for path in chain.lineage(root).glob("*/**/*.json")
-    ]
+    records = [get(root, path, LayerTransitionLog) for path in chain.records(root)]
     runs = [get(root, path, RunDocument) for path in (root.catalog / "runs").glob("*.json")]
     glossary = glossary_path(root)
     return Snapshot(

@@ -44,6 +44,11 @@ def glossary_path(root: DataRoot) -> Path:
     return root.catalog / "glossary" / "glossary.json"
 
 
+def progress_path(root: DataRoot) -> Path:
+    """The note of how far the catalog was told."""
+    return root.catalog / "progress.json"
+
+
 @contextmanager
 def writing(root: DataRoot) -> Iterator[None]:
     """Keep other processes from writing into the catalog meanwhile; they wait."""
@@ -60,18 +65,17 @@ def put(path: Path, document: Document) -> bool:
     Raises:
         CatalogError: a newer JobForge wrote the one that is there.
     """
-    return put_text(path, document.as_json(), type(document))
+    return put_text(path, document.as_json())
 
 
-def put_text(path: Path, text: str, kind: type[Document] | None = None) -> bool:
-    """Write a text as :func:`put` does; ``kind`` of document is that of what it may replace."""
+def put_text(path: Path, text: str) -> bool:
+    """Write a text as :func:`put` does."""
     content = text.encode()
     if path.exists():
         before = path.read_bytes()
         if before == content:
             return False
-        if kind is not None:
-            _refuse_newer(path, before, kind)
+        refuse_newer(path, before)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
     return True
@@ -85,7 +89,7 @@ def get(root: DataRoot, path: Path, kind: type[AnyDocument]) -> AnyDocument:
         OSError: it is not there.
     """
     content = path.read_bytes()
-    _refuse_newer(path, content, kind)
+    refuse_newer(path, content)
     try:
         return kind.model_validate_json(content)
     except ValidationError as error:
@@ -97,13 +101,18 @@ def get(root: DataRoot, path: Path, kind: type[AnyDocument]) -> AnyDocument:
         ) from None
 
 
-def _refuse_newer(path: Path, content: bytes, kind: type[Document]) -> None:
+def refuse_newer(path: Path, content: bytes) -> None:
+    """Refuse a document of a version that is not known; what is no document passes.
+
+    Raises:
+        CatalogError: a newer JobForge wrote it.
+    """
     try:
         told = json.loads(content)["document_version"]
         major = int(told.partition(".")[0])
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return
-    ours = str(kind.model_fields["document_version"].default)
+    ours = str(Document.model_fields["document_version"].default)
     if major > int(ours.partition(".")[0]):
         raise CatalogError(
             f"{path.name} has version {told} and this JobForge knows {ours}. It was left as it is: "

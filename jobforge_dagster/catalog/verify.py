@@ -79,9 +79,10 @@ def verify(root: DataRoot, known_head: str | None = None) -> Verified:
 
 def _line(content: bytes) -> IndexLine | None:
     try:
-        return IndexLine.model_validate_json(content)
+        line = IndexLine.model_validate_json(content)
     except ValidationError:
         return None
+    return line if line.model_dump_json().encode() == content else None
 
 
 def _starts(content: bytes, head: str) -> bool:
@@ -97,11 +98,11 @@ def _record(root: DataRoot, line: IndexLine, findings: list[str]) -> LayerTransi
     except FileNotFoundError:
         findings.append(f"{where}: it is gone.")
         return None
-    except CatalogError:
+    except (CatalogError, OSError):
         findings.append(f"{where}: it is damaged.")
         return None
-    if chain.hash_of(record) != record.hash:
-        findings.append(f"{where}: it was altered; its hash is not that of what it says.")
+    if chain.hash_of(record) != record.hash or path.read_text("utf-8") != record.as_json():
+        findings.append(f"{where}: it was altered since it was written.")
     elif chain.line_of(root, record, path) != line:
         findings.append(f"{where}: its line in the index says something else.")
     return record
@@ -109,14 +110,14 @@ def _record(root: DataRoot, line: IndexLine, findings: list[str]) -> LayerTransi
 
 def _records(root: DataRoot) -> set[str]:
     folder = chain.lineage(root)
-    return {path.relative_to(folder).as_posix() for path in folder.glob("*/**/*.json")}
+    return {path.relative_to(folder).as_posix() for path in chain.records(root)}
 
 
 def _compared(root: DataRoot, file: str, record: LayerTransitionLog) -> Iterator[str]:
     path = root.path / file
     if not path.exists():
         yield f"{file}: it is gone. Made by run {record.run_id} on {record.completed_at:%Y-%m-%d}."
-    elif sha256_of(path) != record.output_sha256:
+    elif not path.is_file() or sha256_of(path) != record.output_sha256:
         yield (
             f"{file}: it is not what its last transition made (run {record.run_id}). It was "
             f"altered, or a run was cut off before it could tell: then the next run mends it."

@@ -84,8 +84,9 @@ def tell_column(root: DataRoot, key: str, name: str, *, as_json: bool) -> None:
 
 def tell_transitions(root: DataRoot, key: str, last: int, *, as_json: bool) -> None:
     """Tell how a table came to be as it stands."""
-    folder = chain.lineage(root) / key
-    paths = sorted(folder.glob("*.json"))[-last:]
+    paths = []
+    if all(part not in ("", "..") for part in key.split("/")):
+        paths = sorted((chain.lineage(root) / key).glob("*.json"))[-last:]
     if not paths:
         raise _unknown(root, key)
     records = [get(root, path, LayerTransitionLog) for path in paths]
@@ -152,13 +153,8 @@ def _document(root: DataRoot, key: str) -> TableMetadata:
 
 
 def _unknown(root: DataRoot, key: str) -> CatalogError:
-    known = [
-        str(table)
-        for layer in LAYERS
-        for table in (
-            f"{layer}/{path.stem}" for path in (root.catalog / "tables" / layer).glob("*.json")
-        )
-    ]
+    folder = chain.lineage(root)
+    known = sorted({path.parent.relative_to(folder).as_posix() for path in chain.records(root)})
     if not known:
         return CatalogError(
             "The catalog is empty. Make the tables first: dagster asset materialize --select '*'"

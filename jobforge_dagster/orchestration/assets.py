@@ -48,7 +48,7 @@ from jobforge_dagster.orchestration.facts import (
     source_metadata,
     table_definition_metadata,
 )
-from jobforge_dagster.orchestration.failures import IO_RETRIES, failure, told_to_people
+from jobforge_dagster.orchestration.failures import failure, told_to_people
 from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.settings import QualitySettings
 from jobforge_dagster.orchestration.telling import Step, carried
@@ -94,10 +94,9 @@ def staged_asset(source: Source, known: Known) -> dg.AssetsDefinition:
         specs=[spec],
         check_specs=[delivery_check_spec(spec.key)],
         can_subset=False,
-        retry_policy=IO_RETRIES,
     )
     def staged(context: dg.AssetExecutionContext) -> Iterator[Any]:
-        step = Step(root, source.staged_key, context.run_id, context.instance, known, source)
+        step = _step(context, known.root, source, source.staged_key)
         with told_to_people(step):
             staging = stage(root, source, run_id=context.run_id, at=now())
         if staging is None:
@@ -123,8 +122,7 @@ def staged_asset(source: Source, known: Known) -> dg.AssetsDefinition:
                 f"{source.staged_key}: {', '.join(former)} was read as the source declared before, "
                 f"and lies in the landing folder no more. Put it back to have it read as now."
             )
-        with told_to_people(step):
-            facts = step.staged(source, staging)
+        facts = step.staged(known, source, staging)
         yield dg.MaterializeResult(
             asset_key=spec.key,
             metadata=delivery_metadata(source, staging, now())
@@ -152,23 +150,22 @@ def bronze_asset(source: Source, known: Known, as_of: AsOf | None = None) -> dg.
         },
         code_version=source_version(source),
         check_specs=check_specs(source, _key(source.key)),
-        retry_policy=IO_RETRIES,
         **_policy(source, {source.origin.licence.code}),
         kinds={source.layer, "parquet"},
     )
     def named_and_typed(
         context: dg.AssetExecutionContext, quality: QualitySettings
     ) -> Iterator[Any]:
-        step = Step(known.root, source.key, context.run_id, context.instance, known, source)
+        step = _step(context, known.root, source, source.key)
         with told_to_people(step):
-            promotion, extra = _promote_source(known.root, source, as_of)
+            promotion, extra = _promote_source(known, source, as_of)
         if extra:
             context.log.warning(
                 f"{source.key}: {', '.join(extra)} not declared; kept as text. Declare what "
                 f"such a column means in {source.schema.__name__}."
             )
         told = {"extra_columns": dg.MetadataValue.json(extra)}
-        yield from _audited(step, source, promotion, quality, told, as_of)
+        yield from _audited(step, known, source, promotion, quality, told, as_of)
 
     return cast("dg.AssetsDefinition", named_and_typed)
 
@@ -186,7 +183,6 @@ def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.Ass
         metadata=table_definition_metadata(table),
         code_version=table_version(table),
         check_specs=check_specs(table, _key(table.key)),
-        retry_policy=IO_RETRIES,
         **_policy(table, _licences(table)),
         kinds={table.layer, "parquet"},
     )
@@ -194,7 +190,7 @@ def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.Ass
         context: dg.AssetExecutionContext, quality: QualitySettings, **frames: pl.LazyFrame
     ) -> Iterator[Any]:
         upstream = {names[name].key: frame for name, frame in frames.items()}
-        step = Step(root, table.key, context.run_id, context.instance, known, table)
+        step = _step(context, root, table, table.key)
         with told_to_people(step):
             inputs = {key: _present(root, key) for key in upstream}
             waivers = waivers_in_force(root, table, as_of.moment if as_of else now())
@@ -211,15 +207,17 @@ def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.Ass
                     {key: each.lineage for key, each in inputs.items()},
                     {key: root.table(key) for key in inputs},
                 ),
+                discreet=known.is_discreet(table),
             )
-        yield from _audited(step, table, promotion, quality, {}, as_of)
+        yield from _audited(step, known, table, promotion, quality, {}, as_of)
 
     return cast("dg.AssetsDefinition", made)
 
 
 def _promote_source(
-    root: DataRoot, source: Source, as_of: AsOf | None
+    known: Known, source: Source, as_of: AsOf | None
 ) -> tuple[Promotion, list[str]]:
+    root = known.root
     manifests = deliveries.standing(root, source, as_of.moment if as_of else None)
     if not manifests:
         raise MissingTableError(
@@ -236,12 +234,14 @@ def _promote_source(
         build=lambda _: bronze.build(source, delivered),
         max_rejected=source.max_rejected,
         lineage=lambda _: bronze_sources(source, delivered, manifests),
+        discreet=known.is_discreet(source),
     )
     return promotion, bronze.extra_columns(delivered)
 
 
 def _audited(
     step: Step,
+    known: Known,
     declared: Source | Table,
     promotion: Promotion,
     quality: QualitySettings,
@@ -260,7 +260,7 @@ def _audited(
             log(root, run_id, at, "refused", audited.publication)
             yield from check_results(declared, audited, published=False)
             raise failure(ContractError(excess), step, audited.publication)
-        facts = step.published(audited)
+        facts = step.published(known, declared, audited)
         yield dg.MaterializeResult(
             value=audited,
             metadata={
@@ -272,6 +272,19 @@ def _audited(
             data_version=dg.DataVersion(promotion.fingerprint),
         )
         step.tell_if_the_log_does_not(facts)
+
+
+def _step(
+    context: dg.AssetExecutionContext, root: DataRoot, declared: Source | Table, key: str
+) -> Step:
+    return Step(
+        root=root,
+        key=key,
+        run_id=context.run_id,
+        instance=context.instance,
+        retry_number=context.retry_number,
+        declared=declared,
+    )
 
 
 def _present(root: DataRoot, key: str) -> Input:

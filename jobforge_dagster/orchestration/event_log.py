@@ -133,6 +133,13 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
         self._identity = f"{first[0]} {first[1]}" if first else None
         return self._identity
 
+    def run_at(self, event_id: int) -> str | None:
+        """The run that an event is of; ``None`` if there is no such event."""
+        query = "SELECT run_id FROM event_logs WHERE id = ?"
+        with self._connect() as connection:
+            found: str | None = connection.exec_driver_sql(query, (event_id,)).scalar()
+        return found
+
     def name_of(self, root: DataRoot) -> str:
         """A data root as events name it: relative to the folder that holds the history's."""
         here = Path(self._base_dir).resolve().parents[1]

@@ -15,8 +15,7 @@ import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, Executor, Field, Selector
 
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration.launch import settle_abandoned, shown_alive, user
-from jobforge_dagster.orchestration.runs import USER_TAG
+from jobforge_dagster.orchestration.launch import settle_abandoned, shown_alive, tags_of
 
 ABSENT = "expected_file"
 """Metadata of the observation that a source has never delivered: where its file is expected."""
@@ -43,7 +42,7 @@ class _Reporting(Executor):
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
         root, run = DataRoot.from_environment(), plan_context.dagster_run
         settle_abandoned(plan_context.instance, root)
-        plan_context.instance.add_run_tags(run.run_id, {USER_TAG: user()})
+        plan_context.instance.add_run_tags(run.run_id, tags_of(plan_context.instance, root))
         with shown_alive(plan_context.instance, root, run.run_id):
             yield from self._told_at_the_end(plan_context, execution_plan)
 

@@ -32,34 +32,51 @@ def failure(
         step: of which the catalog is told that it failed.
         judged: what would have been published, where it came to that.
     """
+    words = step.without_place(str(error)) if step else str(error)
+    told = _told(step, words, judged) if step else {}
     return dg.Failure(
-        description=str(error),
-        metadata={"error_type": type(error).__name__, **_told(step, str(error), judged)},
+        description=words,
+        metadata={"error_type": type(error).__name__, **told},
         allow_retries=False,
     )
 
 
 @contextmanager
-def told_to_people(step: Step | None = None) -> Iterator[None]:
-    """Turn the platform's errors into failures, and keep all but I/O errors from being retried.
+def told_to_people(step: Step, judged: Publication | None = None) -> Iterator[None]:
+    """Turn errors into failures that say what is wrong, and try again what may heal by itself.
+
+    It is asked for here rather than by a policy of the asset, which Dagster would follow when the
+    user interrupts a run, too.
 
     Args:
         step: of which the catalog is told that it failed.
+        judged: what would have been published, where it came to that.
     """
     try:
         yield
     except JobForgeError as error:
-        raise failure(error, step) from None
-    except (OSError, dg.DagsterError, dg.Failure, dg.RetryRequested):
+        raise failure(error, step, judged) from None
+    except OSError as error:
+        if step.retry_number < IO_RETRIES.max_retries:
+            raise dg.RetryRequested(
+                max_retries=IO_RETRIES.max_retries,
+                seconds_to_wait=IO_RETRIES.calculate_delay(step.retry_number + 1),
+            ) from error
+        raise _broken(error, step, judged) from error
+    except (dg.DagsterError, dg.Failure, dg.RetryRequested):
         raise
     except Exception as error:
-        words = f"{type(error).__name__}: {error}"
-        raise dg.Failure(words, metadata=_told(step, words), allow_retries=False) from error
+        raise _broken(error, step, judged) from error
 
 
-def _told(step: Step | None, words: str, judged: Publication | None = None) -> dict[str, Any]:
-    if step is None:
-        return {}
+def _broken(error: Exception, step: Step, judged: Publication | None) -> dg.Failure:
+    words = step.without_place(f"{type(error).__name__}: {error}")
+    if step.retry_number:
+        words = f"{words} (tried {step.retry_number + 1} times)"
+    return dg.Failure(words, metadata=_told(step, words, judged), allow_retries=False)
+
+
+def _told(step: Step, words: str, judged: Publication | None = None) -> dict[str, Any]:
     facts = step.failed([words], judged)
     step.tell_if_the_log_does_not(facts)
     return carried(facts)

@@ -29,7 +29,7 @@ def glossary_asset(known: Known) -> dg.AssetsDefinition:
     )
     def glossary(context: dg.AssetExecutionContext) -> dg.MaterializeResult[None]:
         document = glossary_document(known)
-        step = Step(known.root, KEY, context.run_id, context.instance, known)
+        step = Step(known.root, KEY, context.run_id, context.instance)
         facts = step.glossary(document)
         step.tell_if_the_log_does_not(facts)
         if document.unused:

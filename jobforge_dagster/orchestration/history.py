@@ -6,19 +6,19 @@ the cache: without that it is told everything again, which changes nothing.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from dagster import DagsterEventType, EventLogEntry
+from dagster import DagsterEventType, DagsterRun, EventLogEntry
 
 from jobforge_dagster.catalog.describe import transition
+from jobforge_dagster.catalog.documents import ProgressDocument
 from jobforge_dagster.catalog.project import Facts, project, project_run, unpacked
-from jobforge_dagster.catalog.store import LAYERS, writing
+from jobforge_dagster.catalog.store import LAYERS, CatalogError, get, progress_path, writing
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.logs import tell
-from jobforge_dagster.orchestration.runs import run_document
+from jobforge_dagster.orchestration.runs import ROOT_TAG, reason, run_document
 from jobforge_dagster.orchestration.telling import FACTS, PACKED, ROOT
 
 if TYPE_CHECKING:
@@ -80,13 +80,12 @@ def project_all(
         at = datetime.fromtimestamp(event.timestamp, UTC)
         kind = event.dagster_event_type
         if kind in RUN_ENDS or kind == DagsterEventType.RUN_START:
-            events_so_far = log.events_of(event.run_id, event_id)
-            roots = {told[ROOT] for each in events_so_far if ROOT in (told := _carried(each))}
-            if not roots or name in roots:
-                run = log.run_of(event.run_id)
-                project_run(root, run_document(event.run_id, run, events_so_far))
+            run = log.run_of(event.run_id)
+            so_far = log.events_of(event.run_id, event_id)
+            if _concerns(name, run, so_far):
+                project_run(root, run_document(event.run_id, run, so_far))
         else:
-            facts = facts_of(event) or _untold_failure(event, name, at)
+            facts = facts_of(event) or _untold_failure(log, event, name, at)
             if facts is not None and facts.root == name:
                 project(root, facts, at)
         yield event_id
@@ -113,16 +112,27 @@ def _carried(event: EventLogEntry) -> Mapping[str, str]:
     return found if isinstance(found, dict) else {}
 
 
-def _untold_failure(event: EventLogEntry, name: str, at: datetime) -> Facts | None:
+def _concerns(name: str, run: DagsterRun | None, events: Iterable[EventLogEntry]) -> bool:
+    """Whether a run worked on a data root, as far as it tells; if it does not, it did."""
+    if run is not None and ROOT_TAG in run.tags:
+        return run.tags[ROOT_TAG] == name
+    roots = {told[ROOT] for each in events if ROOT in (told := _carried(each))}
+    return not roots or name in roots
+
+
+def _untold_failure(
+    log: EmbeddedEventLog, event: EventLogEntry, name: str, at: datetime
+) -> Facts | None:
     """What a step's failure says where its code had no chance to."""
     told = event.dagster_event
     if told is None or told.event_type != DagsterEventType.STEP_FAILURE or not told.step_key:
         return None
+    if not _concerns(name, log.run_of(event.run_id), ()):
+        return None
     key = told.step_key.replace("__", "/")
     if key.partition("/")[0] not in LAYERS:
         return None
-    error = told.step_failure_data.error
-    words = error.message.strip() if error else "unknown"
+    words = reason(told.step_failure_data)
     return Facts(
         root=name,
         platform="",
@@ -133,25 +143,39 @@ def _untold_failure(event: EventLogEntry, name: str, at: datetime) -> Facts | No
 def _catch_up(
     log: EmbeddedEventLog, root: DataRoot, stored: Sequence[tuple[int, EventLogEntry]]
 ) -> None:
-    place = root.cache / "catalog.json"
-    identity = log.identity()
-    done = _progress(place).get(identity or "", 0)
+    done = _progress(root, log)
     last = done
+    events = stored if stored and log.is_all_since(done, stored) else log.told_since(done)
     try:
-        events = stored if stored and log.is_all_since(done, stored) else log.told_since(done)
         for event_id in project_all(log, events, root, log.name_of(root)):
             last = event_id
     finally:
         if last != done:
-            # Not synced: should it be lost, the catalog is told again what it knows already.
-            temporary = place.with_suffix(".tmp")
-            temporary.write_text(json.dumps({identity: last}), "utf-8")
-            temporary.replace(place)
+            note(root, log, last)
 
 
-def _progress(place: Any) -> dict[str, int]:
+def note(root: DataRoot, log: EmbeddedEventLog, event_id: int) -> None:
+    """Note how far the catalog was told: up to an event of a history.
+
+    The note lies in the catalog, so that it goes with it. It is not synced: should it be lost, the
+    catalog is told again what it knows already.
+    """
+    path = progress_path(root)
+    told = ProgressDocument(history=log.identity(), event=event_id, run=log.run_at(event_id))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.tmp")
+    temporary.write_text(told.as_json(), "utf-8")
+    temporary.replace(path)
+
+
+def _progress(root: DataRoot, log: EmbeddedEventLog) -> int:
+    """The last event that the catalog was told of; 0 if that cannot be relied on.
+
+    A history that was set back has another event in that place, or none.
+    """
     try:
-        found = json.loads(place.read_text("utf-8"))
-        return found if isinstance(found, dict) else {}
-    except (OSError, ValueError):
-        return {}
+        told = get(root, progress_path(root), ProgressDocument)
+    except (OSError, CatalogError):
+        return 0
+    same = told.history == log.identity() and told.run == log.run_at(told.event)
+    return told.event if same else 0

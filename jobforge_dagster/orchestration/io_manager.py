@@ -20,6 +20,7 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.facts import table_metadata
 from jobforge_dagster.orchestration.failures import failure, told_to_people
 from jobforge_dagster.orchestration.logs import tell
+from jobforge_dagster.orchestration.telling import Step
 
 
 class MedallionIOManager(dg.ConfigurableIOManager):
@@ -34,7 +35,14 @@ class MedallionIOManager(dg.ConfigurableIOManager):
 
     def handle_output(self, context: dg.OutputContext, obj: Audited) -> None:
         """Publish a table and report the facts."""
-        with told_to_people():
+        step = Step(
+            root=self.root,
+            key=obj.promotion.key,
+            run_id=context.run_id,
+            instance=context.step_context.instance,
+            retry_number=context.step_context.previous_attempt_count,
+        )
+        with told_to_people(step, obj.publication):
             publish(self.root, obj)
         metadata = context.definition_metadata or {}
         context.add_output_metadata(

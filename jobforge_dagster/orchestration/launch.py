@@ -5,24 +5,34 @@ from __future__ import annotations
 import getpass
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
+import yaml
 
+from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage.living import alive, forget, gone
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
 from jobforge_dagster.orchestration.logs import tell
-from jobforge_dagster.orchestration.runs import COMMAND_TAG, USER_TAG
+from jobforge_dagster.orchestration.runs import COMMAND_TAG, ROOT_TAG, USER_TAG
 
 
 def instance_of_the_command_line() -> dg.DagsterInstance:
-    """As Dagster's own commands do: by ``DAGSTER_HOME``, else by the working folder."""
-    if os.environ.get("DAGSTER_HOME"):
-        return dg.DagsterInstance.get()
-    if Path("dagster.yaml").exists():
-        return dg.DagsterInstance.from_config(str(Path.cwd()))
+    """As Dagster's own commands do: by ``DAGSTER_HOME``, else by the working folder.
+
+    Raises:
+        JobForgeError: its configuration cannot be read.
+    """
+    try:
+        if os.environ.get("DAGSTER_HOME"):
+            return dg.DagsterInstance.get()
+        if Path("dagster.yaml").exists():
+            return dg.DagsterInstance.from_config(str(Path.cwd()))
+    except (dg.DagsterError, yaml.YAMLError) as error:
+        raise JobForgeError(f"dagster.yaml cannot be used: {error}") from None
     return dg.DagsterInstance.ephemeral()
 
 
@@ -51,7 +61,7 @@ def run_tables(
             instance=instance,
             run_id=run_id,
             raise_on_error=False,
-            tags={COMMAND_TAG: command, USER_TAG: user()},
+            tags={COMMAND_TAG: command, **tags_of(instance, root)},
         )
 
 
@@ -85,9 +95,10 @@ def settle_abandoned(instance: dg.DagsterInstance, root: DataRoot) -> list[str]:
     return settled
 
 
-def user() -> str:
-    """The name of who runs this process."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):
-        return "unknown"
+def tags_of(instance: dg.DagsterInstance, root: DataRoot) -> dict[str, str]:
+    """What the tags of a run tell: who started it, and on which data root it works."""
+    log = instance.event_log_storage
+    tags = {ROOT_TAG: log.name_of(root)} if isinstance(log, EmbeddedEventLog) else {}
+    with suppress(OSError, KeyError):
+        tags[USER_TAG] = getpass.getuser()
+    return tags

@@ -168,11 +168,12 @@ def _tell_of_deliveries(
     """Tell the catalog of another root of the deliveries that were laid there."""
     known = Known(declared, target)
     for source in sources:
-        arrived = dict.fromkeys(each.batch_id for each in deliveries.arrivals(target, source))
-        manifests = [each for batch in arrived if (each := deliveries.find(target, batch))]
-        staging = Staging(tuple(deliveries.standing(target, source, until)))
-        step = Step(target, source.staged_key, "", instance, known, source)
-        step.tell_if_the_log_does_not(step.staged(source, staging, manifests))
+        staging = Staging(
+            tuple(deliveries.standing(target, source, until)),
+            arrived=tuple(deliveries.arrivals(target, source)),
+        )
+        step = Step(target, source.staged_key, "", instance)
+        step.tell_if_the_log_does_not(step.staged(known, source, staging))
 
 
 def _link(file: Path, to: Path) -> None:

@@ -11,10 +11,10 @@ import dagster as dg
 
 from jobforge_dagster.catalog import chain, schemas
 from jobforge_dagster.catalog.documents import IndexLine
-from jobforge_dagster.catalog.store import CatalogError, put_text, writing
+from jobforge_dagster.catalog.store import CatalogError, put_text, refuse_newer, writing
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
-from jobforge_dagster.orchestration.history import project_all
+from jobforge_dagster.orchestration.history import note, project_all
 from jobforge_dagster.orchestration.launch import instance_of_the_command_line, settle_abandoned
 
 _FOLDERS = ("schemas", "tables", "glossary", "runs", "lineage")
@@ -57,11 +57,16 @@ def retell(
         anew = DataRoot(root.cache / f"catalog-{uuid4().hex}")
         try:
             schemas.write(anew)
-            for _ in project_all(log, log.told_since(0), anew, log.name_of(root)):
-                pass
+            last = 0
+            for event_id in project_all(log, log.told_since(0), anew, log.name_of(root)):
+                last = event_id
             if not discard:
                 _refuse_losses(root, anew)
-            return _mirror(anew.catalog, root.catalog)
+            for path in sorted(root.catalog.rglob("*.json")):
+                refuse_newer(path, path.read_bytes())
+            told = _mirror(anew.catalog, root.catalog)
+            note(root, log, last)
+            return told
         finally:
             shutil.rmtree(anew.path, ignore_errors=True)
 
@@ -78,10 +83,11 @@ def _refuse_losses(root: DataRoot, anew: DataRoot) -> None:
 
 
 def _known(root: DataRoot) -> set[str]:
-    found = set()
+    """The records of the transitions that a catalog knows, by index or by file."""
+    found = {path.relative_to(chain.lineage(root)).as_posix() for path in chain.records(root)}
     for line in chain.lines(root):
         try:
-            found.add(IndexLine.model_validate_json(line).transition_id)
+            found.add(IndexLine.model_validate_json(line).record)
         except ValueError:
             continue  # a damaged line is what one makes the catalog again for
     return found

@@ -23,6 +23,8 @@ from jobforge_dagster.orchestration.telling import FACTS, PLATFORM
 
 USER_TAG = "jobforge/user"
 COMMAND_TAG = "jobforge/command"
+ROOT_TAG = "jobforge/root"
+"""Tags of a run: who started it, by which command, and on which data root."""
 
 MADE_OF = frozenset(
     {
@@ -143,7 +145,7 @@ def _add_to_step(run: _Run, event: Any, at: datetime) -> None:
     elif kind == DagsterEventType.STEP_SKIPPED:
         step.outcome, step.ended_at = "skipped", at
     elif kind == DagsterEventType.STEP_FAILURE:
-        step.outcome, step.ended_at, step.error = "failed", at, _reason(event.step_failure_data)
+        step.outcome, step.ended_at, step.error = "failed", at, reason(event.step_failure_data)
     elif kind == DagsterEventType.STEP_SUCCESS:
         step.ended_at = at
         if step.outcome == "interrupted":
@@ -213,18 +215,27 @@ def _job_name(run: DagsterRun | None) -> str:
     return "tables" if run.job_name.startswith("__") else run.job_name
 
 
-def _reason(data: Any) -> str:
+def reason(data: Any) -> str:
+    """Why a step failed: what its code says, else the error at the bottom of it all."""
     if data is None:
         return "unknown"
     if data.user_failure_data and data.user_failure_data.description:
         return str(data.user_failure_data.description)
-    return str(data.error.message).strip() if data.error else "unknown"
+    return _message(data.error)
 
 
 def _why(event: Any) -> str | None:
-    data = event.event_specific_data
-    error = getattr(data, "error", None)
-    return str(error.message).strip() if error else event.message
+    """Why a run failed, as Dagster says it."""
+    error = getattr(event.event_specific_data, "error", None)
+    return _message(error) if error else event.message
+
+
+def _message(error: Any) -> str:
+    if error is None:
+        return "unknown"
+    while error.cause is not None:
+        error = error.cause
+    return str(error.message).strip()
 
 
 _ENDS: dict[DagsterEventType, RunStatus] = {

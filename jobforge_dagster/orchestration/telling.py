@@ -6,27 +6,26 @@ other instance, a temporary one say, the step writes its own documents once its 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dagster as dg
 
-from jobforge_dagster.catalog import schemas
-from jobforge_dagster.catalog.chain import record_path
+from jobforge_dagster.catalog import chain, schemas
 from jobforge_dagster.catalog.describe import transition
 from jobforge_dagster.catalog.describe.known import Known
 from jobforge_dagster.catalog.describe.table import described_staged, described_table
 from jobforge_dagster.catalog.documents import GlossaryDocument, TableMetadata
+from jobforge_dagster.catalog.documents.base import Document
 from jobforge_dagster.catalog.documents.transition import TransitionFacts
 from jobforge_dagster.catalog.project import Facts, packed, project
-from jobforge_dagster.catalog.store import AnyDocument, glossary_path, table_path, writing
+from jobforge_dagster.catalog.store import glossary_path, table_path, writing
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.fingerprint import platform_version
 from jobforge_dagster.medallion.layers.staged import Staging
 from jobforge_dagster.medallion.storage.audit import Audited
-from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.publications import Publication
 from jobforge_dagster.medallion.storage.publish import now
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -50,40 +49,43 @@ class Step:
     key: str
     run_id: str
     instance: dg.DagsterInstance
-    known: Known | None = None
+    retry_number: int = 0
     declared: Source | Table | None = None
 
-    def staged(self, source: Source, staging: Staging, others: Iterable[Manifest] = ()) -> Facts:
-        """What there is to tell of deliveries: those that the catalog does not know are added.
-
-        Args:
-            source: the source.
-            staging: the deliveries in force.
-            others: further ones, which are not in force any more.
-        """
-        assert self.known is not None
-        arrived = (transition.staged(source, each) for each in (*others, *staging.standing))
-        return self._facts(described_staged(self.known, source, staging), arrived)
-
-    def published(self, audited: Audited) -> Facts:
-        """What there is to tell of a table that is published, or stands unchanged."""
-        assert self.known is not None
-        assert self.declared is not None
-        publication = audited.publication
-        table = described_table(
-            self.known, self.declared, publication, audited.facts, audited.file(self.root)
+    def staged(self, known: Known, source: Source, staging: Staging) -> Facts:
+        """What there is to tell of a source: its deliveries, in force or not, and its table."""
+        return self._facts(
+            lambda: transition.arrived(self.root, source, staging.arrived),
+            lambda: described_staged(known, source, staging),
+            changed=bool(staging.new),
         )
-        made = transition.published(self.root, self.declared, publication, audited.set_back_by)
-        return self._facts(table, [made])
+
+    def published(self, known: Known, declared: Source | Table, audited: Audited) -> Facts:
+        """What there is to tell of a table that is published, or stands unchanged."""
+        file = audited.file(self.root)
+        return self._facts(
+            lambda: transition.published(
+                self.root, declared, audited.publication, audited.previous, audited.set_back_by
+            ),
+            lambda: described_table(known, declared, audited.publication, audited.facts, file),
+            changed=not audited.unchanged,
+        )
 
     def failed(self, errors: Sequence[str], judged: Publication | None = None) -> Facts:
         """What there is to tell of a table that could not be made."""
         told = transition.failed(self.key, self.run_id, now(), errors, self.declared, judged)
-        return self._facts(transitions=[told])
+        return self._facts(lambda: [told])
 
     def glossary(self, document: GlossaryDocument) -> Facts:
-        """The glossary."""
-        return self._facts(glossary=document)
+        """What there is to tell of the glossary."""
+        there = _is_there(document, glossary_path(self.root))
+        return self._empty().model_copy(update={"glossary": None if there else document})
+
+    def without_place(self, words: str) -> str:
+        """Words without the place of the data root on this machine."""
+        for place in {self.root.path.resolve().as_posix(), self.root.path.as_posix()}:
+            words = words.replace(f"{place}/", "")
+        return words
 
     def tell_if_the_log_does_not(self, facts: Facts) -> None:
         """Write the documents now, where no log does; a failure of that is told and no more."""
@@ -92,6 +94,7 @@ class Step:
         try:
             with writing(self.root):
                 schemas.write(self.root)
+                chain.mend(self.root)
                 project(self.root, facts, now())
         except Exception as error:
             tell("catalog_failed", table=self.key, error=f"{type(error).__name__}: {error}")
@@ -106,29 +109,36 @@ class Step:
 
     def _facts(
         self,
-        table: TableMetadata | None = None,
-        transitions: Iterable[TransitionFacts] = (),
-        glossary: GlossaryDocument | None = None,
+        transitions: Callable[[], Iterable[TransitionFacts]],
+        describe: Callable[[], TableMetadata] | None = None,
+        *,
+        changed: bool = False,
     ) -> Facts:
-        """What the catalog does not know as it stands; most often that is nothing."""
-        new = (each for each in transitions if not record_path(self.root, each).exists())
-        return Facts(
-            root=self._log.name_of(self.root) if self._log else "",
-            platform=platform_version(),
-            table=_unless_there(table, table_path(self.root, table.table) if table else None),
-            transitions=tuple(new),
-            glossary=_unless_there(glossary, glossary_path(self.root)),
-        )
+        """What the catalog does not know as it stands; of an unchanged table that is nothing.
+
+        A table is published even if it cannot be described: that is said, and no more.
+        """
+        facts = self._empty()
+        try:
+            new = tuple(each for each in transitions() if not chain.holds(self.root, each))
+            facts = facts.model_copy(update={"transitions": new})
+            table = describe() if describe else None
+            if table and (changed or not _is_there(table, table_path(self.root, table.table))):
+                facts = facts.model_copy(update={"table": table})
+        except Exception as error:
+            tell("catalog_failed", table=self.key, error=f"{type(error).__name__}: {error}")
+        return facts
+
+    def _empty(self) -> Facts:
+        name = self._log.name_of(self.root) if self._log else ""
+        return Facts(root=name, platform=platform_version())
 
 
-def _unless_there(document: AnyDocument | None, path: Path | None) -> AnyDocument | None:
-    if document is None or path is None:
-        return None
+def _is_there(document: Document, path: Path) -> bool:
     try:
-        there = path.read_text("utf-8") == document.as_json()
+        return path.read_text("utf-8") == document.as_json()
     except (OSError, ValueError):
-        there = False
-    return None if there else document
+        return False
 
 
 def carried(facts: Facts) -> dict[str, Any]:

@@ -89,15 +89,14 @@ class Known:
     @cached_property
     def _has_secrets(self) -> bool:
         """Whether anything at all is above public; most often nothing is."""
-        return any(
-            each.classification != "public"
-            or any(
-                said.classification not in (None, "public")
-                for column in each.schema.columns().values()
-                if (said := meaning_of(column))
-            )
-            for each in self.declared.declared
-        )
+        return any(_is_secret(each) for each in self.declared.declared)
+
+    def is_discreet(self, declared: Source | Table) -> bool:
+        """Whether a table, or anything that it is made of, holds what not everybody may see."""
+        if not self._has_secrets:
+            return False
+        upstream = declared.upstream if isinstance(declared, Table) else ()
+        return _is_secret(declared) or any(self.is_discreet(each) for each in upstream)
 
     def _standing(self, key: str) -> Mapping[str, Classification]:
         """Who may see the columns of a table that stands."""
@@ -111,6 +110,13 @@ class Known:
                 self.by_key[key], told.table_schema.columns, told.lineage
             )
         return self._classified[place]
+
+
+def _is_secret(declared: Source | Table) -> bool:
+    """Whether anything is declared above public, of the table or of a column."""
+    said = [meaning_of(column) for column in declared.schema.columns().values()]
+    classes = {declared.classification, *(each.classification for each in said if each)}
+    return bool(classes - {None, "public"})
 
 
 def highest(classes: Iterable[Classification]) -> Classification:

@@ -130,6 +130,7 @@ def described_staged(known: Known, source: Source, staging: Staging) -> TableMet
         lineage,
     )
     standing = staging.standing
+    first = standing[0].received_at
     rejected = sum(each.malformed for each in standing)
     rows = sum(each.rows for each in standing)
     technical = Technical(
@@ -144,7 +145,9 @@ def described_staged(known: Known, source: Source, staging: Staging) -> TableMet
         schema_change=None,
         primary_key=(),
         foreign_keys=(),
-        created=standing[0].received_at,
+        created=min(
+            [each.received_at for each in staging.arrived], default=standing[0].received_at
+        ),
         updated=staging.manifest.received_at,
         updated_by_run=None,
         code_version=None,

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import datetime
 
+from jobforge_dagster.catalog.chain import holds, place
 from jobforge_dagster.catalog.describe.table import code_of
 from jobforge_dagster.catalog.documents.transition import BoundInput, Layer, TransitionFacts
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.fingerprint import platform_version
 from jobforge_dagster.medallion.layers.staged import expected
-from jobforge_dagster.medallion.storage.deliveries import Manifest
-from jobforge_dagster.medallion.storage.publications import Publication, Writer
+from jobforge_dagster.medallion.storage.deliveries import Arrival, Manifest, find
+from jobforge_dagster.medallion.storage.publications import Publication, Writer, history
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _NAMESPACE = uuid.UUID("0a5c6c0e-1f0d-5c55-8d5b-52f2a3b1d6aa")
@@ -28,16 +29,47 @@ def published(
     root: DataRoot,
     declared: Source | Table,
     publication: Publication,
+    previous: Publication | None = None,
     set_back_by: Writer | None = None,
-) -> TransitionFacts:
+) -> list[TransitionFacts]:
     """How a bronze, silver or gold table came to be as it stands.
 
     Args:
         root: the data root.
         declared: the table.
         publication: the one that stands.
+        previous: the one before; should nobody have told of it, it and those before it are added.
         set_back_by: the run that made a former publication stand again, if it is that.
     """
+    made = _published(root, declared, publication, set_back_by)
+    if previous is None or holds(root, _published(root, declared, previous, None)):
+        return [made]
+    before = [_published(root, declared, each, None) for each in history(root, publication.table)]
+    return [each for each in before if each.transition_id != made.transition_id] + [made]
+
+
+def arrived(
+    root: DataRoot, source: Source, arrivals: Sequence[Arrival]
+) -> Iterator[TransitionFacts]:
+    """How delivered files became staged ones, of those that the catalog does not know.
+
+    Args:
+        root: the data root.
+        source: where they belong.
+        arrivals: everything that arrived, oldest first.
+    """
+    first = {each.batch_id: each for each in reversed(arrivals)}
+    for batch, arrival in reversed(first.items()):
+        known = _id(source.staged_key, batch)
+        if not place(root, source.staged_key, known, arrival.received_at).exists():
+            manifest = find(root, batch)
+            if manifest is not None:
+                yield staged(source, manifest)
+
+
+def _published(
+    root: DataRoot, declared: Source | Table, publication: Publication, set_back_by: Writer | None
+) -> TransitionFacts:
     counts = publication.conservation
     by = set_back_by or Writer(publication.run_id, publication.written_at)
     again = (f"set back to the publication of {publication.written_at:%Y-%m-%d %H:%M:%S} UTC",)

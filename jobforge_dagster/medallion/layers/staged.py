@@ -36,7 +36,7 @@ from jobforge_dagster.medallion.provenance import (
 from jobforge_dagster.medallion.readers import Reading, read, unpacked
 from jobforge_dagster.medallion.storage import deliveries, parquet, quarantine
 from jobforge_dagster.medallion.storage.atomic import alone, append_line, replacing, sweep
-from jobforge_dagster.medallion.storage.deliveries import Manifest
+from jobforge_dagster.medallion.storage.deliveries import Arrival, Manifest
 from jobforge_dagster.medallion.storage.fetched import last_fetch
 from jobforge_dagster.medallion.storage.landing import Landed, Seen, landed, stamp_of
 from jobforge_dagster.medallion.storage.root import DataRoot
@@ -68,12 +68,14 @@ class Staging:
         new: those of them that were not staged before.
         before: the newest that was in force until now.
         left: whether nothing of the source lies in the landing folder any more.
+        arrived: everything that ever arrived, oldest first.
     """
 
     standing: tuple[Manifest, ...]
     new: tuple[Manifest, ...] = ()
     before: Manifest | None = None
     left: bool = False
+    arrived: tuple[Arrival, ...] = ()
 
     @property
     def manifest(self) -> Manifest:
@@ -140,6 +142,7 @@ def _staged(root: DataRoot, source: Source, ticket: Ticket) -> Staging | None:
                 manifest = _stage(root, source, each, found[each], arrival.batch_id, ticket)
                 new.append(manifest)
             deliveries.note(root, source, arrival)
+            log.append(arrival)
     if found:
         seen.keep(files)
     standing = deliveries.standing(root, source)
@@ -158,7 +161,7 @@ def _staged(root: DataRoot, source: Source, ticket: Ticket) -> Staging | None:
     if not standing:
         return None
     last = deliveries.find(root, before[0]) if before else None
-    return Staging(tuple(standing), tuple(new), last, left=not files)
+    return Staging(tuple(standing), tuple(new), last, left=not files, arrived=tuple(log))
 
 
 @contextmanager

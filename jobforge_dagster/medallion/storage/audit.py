@@ -82,6 +82,7 @@ class Promotion:
         max_rejected: share of the rows that may be refused.
         waivers: those in force for the table.
         lineage: what the columns of the table that was built come from.
+        discreet: whether it holds what not everybody may see: then no value of it is told.
     """
 
     key: str
@@ -91,6 +92,7 @@ class Promotion:
     max_rejected: float
     waivers: Sequence[Waiver] = ()
     lineage: Callable[[Made], TableSources | None] = lambda _: None
+    discreet: bool = False
 
     @property
     def fingerprint(self) -> str:
@@ -270,7 +272,7 @@ def _made(
     _check_trace(promotion.key, facts)
     refused = _refused(files)
     noted = parquet.scan(files["noted"]) if files["noted"].exists() else None
-    rejected = counting.tallies(refused.filter(fate="rejected"))
+    rejected = counting.tallies(refused.filter(fate="rejected"), discreet=promotion.discreet)
     columns = {name: dtype for name, dtype in facts.columns.items() if name not in PROVENANCE}
     name = promotion.name
     publication = Publication(
@@ -282,8 +284,10 @@ def _made(
         sha256=sha256_of(files["table"]),
         conservation=counts,
         rejected=rejected,
-        deduplicated=counting.tallies(refused.filter(fate="deduplicated")),
-        warned=counting.warned(noted),
+        deduplicated=counting.tallies(
+            refused.filter(fate="deduplicated"), discreet=promotion.discreet
+        ),
+        warned=counting.warned(noted, discreet=promotion.discreet),
         waivers=counting.waived(promotion.waivers, noted),
         corrections=counting.corrected(
             promotion.key, _expected(root, made, story), [parquet.scan(files["table"]), refused]
@@ -331,8 +335,9 @@ def _write(
         stamped = _stamped(accepted, promotion.layer, at, made.marks)
         parquet.run(parquet.sink(stamped, files["table"], story))
     except pl.exceptions.PolarsError as error:
+        words = counting.WITHHELD if promotion.discreet else str(error)
         raise ContractError(
-            f"{promotion.key}: computing it failed: {error}. The previous table stays."
+            f"{promotion.key}: computing it failed: {words}. The previous table stays."
         ) from error
     fates = dict(_refused(files).group_by("fate").len().collect().iter_rows())
     counts = Conservation(

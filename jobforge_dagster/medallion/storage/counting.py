@@ -17,21 +17,31 @@ EXAMPLES = 3
 """How many rows a tally shows."""
 
 
-def tallies(refused: pl.LazyFrame) -> dict[str, Tally]:
-    """Count refused rows (:data:`judge.REFUSED`) by the rules that they broke."""
+WITHHELD = "(withheld, because not everybody may see what the table holds)"
+"""In place of words that tell a value; the record in quarantine has them."""
+
+
+def tallies(refused: pl.LazyFrame, *, discreet: bool) -> dict[str, Tally]:
+    """Count refused rows (:data:`judge.REFUSED`) by the rules that they broke.
+
+    Args:
+        refused: the rows.
+        discreet: whether to withhold what the examples say.
+    """
     entries = refused.select(SOURCE_FILE, SOURCE_ROW, pl.col("broken").alias("entry"))
-    return _tallied(entries.explode("entry").unnest("entry"))
+    return _tallied(entries.explode("entry").unnest("entry"), discreet)
 
 
-def warned(noted: pl.LazyFrame | None) -> dict[str, Tally]:
+def warned(noted: pl.LazyFrame | None, *, discreet: bool) -> dict[str, Tally]:
     """Count accepted rows by the rules that warn of them; what was waived is counted apart."""
     if noted is None:
         return {}
     entries = noted.select(SOURCE_FILE, SOURCE_ROW, pl.col("notes").alias("entry"))
-    return _tallied(entries.explode("entry").unnest("entry").filter(pl.col("waiver").is_null()))
+    entries = entries.explode("entry").unnest("entry")
+    return _tallied(entries.filter(pl.col("waiver").is_null()), discreet)
 
 
-def _tallied(entries: pl.LazyFrame) -> dict[str, Tally]:
+def _tallied(entries: pl.LazyFrame, discreet: bool) -> dict[str, Tally]:
     first = pl.struct("message", SOURCE_FILE, SOURCE_ROW).head(EXAMPLES)
     tallied = (
         entries.group_by("rule")
@@ -45,7 +55,7 @@ def _tallied(entries: pl.LazyFrame) -> dict[str, Tally]:
             rows=row["rows"],
             examples=tuple(
                 Example(
-                    message=each["message"],
+                    message=WITHHELD if discreet else each["message"],
                     source_file=each[SOURCE_FILE],
                     source_row=each[SOURCE_ROW],
                 )
