@@ -100,12 +100,15 @@ class Project:
                 process.wait(30)
 
     def documents(self, *folders: str) -> Files:
-        """Every file of the catalog, or of some folders of it, by its name there."""
+        """Every file of the catalog, or of some folders of it, by its name there.
+
+        But for the note of how far it was told, which moves with every event.
+        """
         return {
             path.relative_to(self.catalog).as_posix(): path.read_bytes()
             for folder in folders or (".",)
             for path in sorted((self.catalog / folder).rglob("*"))
-            if path.is_file()
+            if path.is_file() and path.name != "progress.json"
         }
 
     def times(self, *folders: str) -> dict[str, int]:

@@ -90,8 +90,12 @@ def append(root: DataRoot, facts: TransitionFacts, completed_at: datetime) -> bo
     }
     unsigned = LayerTransitionLog(**told, hash="")
     record = unsigned.model_copy(update={"hash": hash_of(unsigned)})
+    pending = _pending(root)
+    pending.parent.mkdir(parents=True, exist_ok=True)
+    pending.write_text(path.relative_to(lineage(root)).as_posix(), "utf-8")
     put(path, record)
     append_line(index(root), line_of(root, record, path).model_dump_json())
+    pending.unlink(missing_ok=True)
     return True
 
 
@@ -103,6 +107,7 @@ def head(root: DataRoot) -> IndexLine | None:
     Raises:
         CatalogError: the line is damaged.
     """
+    _settle_pending(root)
     path = index(root)
     line = _last_line(path)
     if not line:
@@ -147,6 +152,13 @@ def hash_of(record: LayerTransitionLog) -> str:
     return sha256(record.previous.encode() + b"\n" + told).hexdigest()
 
 
+def _is_line(content: bytes) -> bool:
+    try:
+        return IndexLine.model_validate_json(content).model_dump_json().encode() == content
+    except ValidationError:
+        return False
+
+
 def reindex(root: DataRoot) -> None:
     """Write the index again from the records, in the order that they tell."""
     found = []
@@ -155,6 +167,24 @@ def reindex(root: DataRoot) -> None:
         found.append((record.sequence, line_of(root, record, path).model_dump_json()))
     with replacing(index(root)) as temporary:
         temporary.write_text("".join(f"{line}\n" for _, line in sorted(found)), "utf-8")
+
+
+def _pending(root: DataRoot) -> Path:
+    """Names the record that is being added."""
+    return lineage(root) / ".pending"
+
+
+def _settle_pending(root: DataRoot) -> None:
+    """Take away a record that a crash kept from the index; it will be told again."""
+    pending = _pending(root)
+    if not pending.exists():
+        return
+    name = pending.read_text("utf-8")
+    path = lineage(root) / name
+    known = _last_line(index(root))
+    if name and path.is_file() and f'"record":"{name}"'.encode() not in known:
+        path.unlink()
+    pending.unlink()
 
 
 def _last_line(path: Path) -> bytes:
@@ -174,5 +204,10 @@ def _last_line(path: Path) -> bytes:
                 break
             tail *= 4
     if start + end + 1 < size:
+        rest = content[end + 1 :]
+        if _is_line(rest):
+            with path.open("ab") as file:
+                file.write(b"\n")  # only its end was lost
+            return rest
         os.truncate(path, start + end + 1)
     return content[begin + 1 : end] if end >= 0 else b""

@@ -9,12 +9,15 @@ from __future__ import annotations
 import zlib
 from base64 import b64decode, b64encode
 from datetime import datetime
+from pathlib import Path
+
+from pydantic import Field
 
 from jobforge_dagster.catalog import chain, schemas
 from jobforge_dagster.catalog.documents import GlossaryDocument, RunDocument, TableMetadata
-from jobforge_dagster.catalog.documents.base import Part
+from jobforge_dagster.catalog.documents.base import Document, Part
 from jobforge_dagster.catalog.documents.transition import TransitionFacts
-from jobforge_dagster.catalog.store import glossary_path, put, run_path, table_path
+from jobforge_dagster.catalog.store import CatalogError, glossary_path, put, run_path, table_path
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
@@ -27,6 +30,9 @@ class Facts(Part):
         platform: version of the platform's code.
         table: the document of the step's table, as it stands now.
         transitions: those that led there; the catalog leaves out those that it has.
+        glossary: the glossary, as it stands now.
+        stands: the sha256 of the documents that stand after this, told or not, by their paths
+            within the catalog.
     """
 
     facts_version: str = "1.0"
@@ -35,6 +41,7 @@ class Facts(Part):
     table: TableMetadata | None = None
     transitions: tuple[TransitionFacts, ...] = ()
     glossary: GlossaryDocument | None = None
+    stands: dict[str, str] = Field(default_factory=dict)
 
 
 _last: dict[str, Facts] = {}
@@ -55,16 +62,20 @@ def unpacked(text: str) -> Facts:
     Raises:
         ValueError: it holds none, or of a shape that is not known.
     """
-    if text in _last:
-        return _last[text]
+    known = _last.get(text)
+    if known is not None:
+        return known
     try:
         return Facts.model_validate_json(zlib.decompress(b64decode(text)))
     except zlib.error as error:
         raise ValueError(str(error)) from None
 
 
-def project(root: DataRoot, facts: Facts, at: datetime) -> None:
+def project(root: DataRoot, facts: Facts, at: datetime) -> list[str]:
     """Write what a step tells.
+
+    Returns:
+        Why a document was left as it was, if one was: a newer JobForge wrote it.
 
     Args:
         root: the data root.
@@ -72,24 +83,35 @@ def project(root: DataRoot, facts: Facts, at: datetime) -> None:
         at: when its event was recorded.
 
     Raises:
-        CatalogError: a document must not be overwritten, or the chain is damaged.
+        CatalogError: the chain is damaged.
         OSError: the catalog cannot be written.
     """
     for transition in facts.transitions:
         chain.append(root, transition, at)
+    refused: list[str] = []
     if facts.table is not None:
-        put(table_path(root, facts.table.table), facts.table)
+        refused += _replaced(table_path(root, facts.table.table), facts.table)
     if facts.glossary is not None:
-        put(glossary_path(root), facts.glossary)
+        refused += _replaced(glossary_path(root), facts.glossary)
+    return refused
 
 
-def project_run(root: DataRoot, run: RunDocument) -> None:
-    """Write what is known of a run.
+def project_run(root: DataRoot, run: RunDocument) -> list[str]:
+    """Write what is known of a run; see :func:`project`.
 
     Raises:
-        CatalogError: a document must not be overwritten.
+        CatalogError: the chain is damaged.
         OSError: the catalog cannot be written.
     """
     schemas.write(root)
     chain.mend(root)
-    put(run_path(root, run.run_id), run)
+    return _replaced(run_path(root, run.run_id), run)
+
+
+def _replaced(path: Path, document: Document) -> list[str]:
+    """Write a document; one that must not be overwritten keeps no other from being told."""
+    try:
+        put(path, document)
+    except CatalogError as error:
+        return [str(error)]
+    return []

@@ -50,9 +50,9 @@ def progress_path(root: DataRoot) -> Path:
 
 
 @contextmanager
-def writing(root: DataRoot) -> Iterator[None]:
-    """Keep other processes from writing into the catalog meanwhile; they wait."""
-    with alone(root.cache / "catalog.lock"):
+def writing(root: DataRoot, patience: float | None = None) -> Iterator[None]:
+    """Keep other processes from writing into the catalog meanwhile; see ``atomic.alone``."""
+    with alone(root.cache / "catalog.lock", patience):
         yield
 
 

@@ -8,8 +8,10 @@ from pathlib import Path
 import click
 
 from jobforge_dagster.cli.common import command, print_json
-from jobforge_dagster.medallion.storage.living import gone
+from jobforge_dagster.medallion.storage.living import gone, running
 from jobforge_dagster.medallion.storage.root import DataRoot
+
+_SHORTEST_HEAD = 8
 
 
 @click.group()
@@ -71,12 +73,17 @@ def verify(head: str | None, as_json: bool) -> None:
     """Check that no transition and no table was altered, and print the head of the chain."""
     from jobforge_dagster.catalog.verify import verify as check
 
-    found = check(DataRoot.from_environment(), head)
+    if head is not None and len(head) < _SHORTEST_HEAD:
+        raise click.UsageError(f"A head has {_SHORTEST_HEAD} digits or more.")
+    root = DataRoot.from_environment()
+    found = check(root, head)
     if as_json:
         print_json(asdict(found))
     else:
         for finding in found.findings:
             click.echo(finding, err=True)
+        if found.findings and running(root):
+            click.echo("A run is under way, and tells of its tables as it goes. Look again.")
         click.echo(f"{found.records} transitions, {found.tables} files. {_verdict(found.findings)}")
         click.echo(f"head {found.head or '(none yet)'}")
     if found.findings:

@@ -18,12 +18,16 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import sqlalchemy as sql
 from dagster import DagsterEventType, DagsterRun, EventLogEntry
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
 from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
+from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
+    SQLITE_EVENT_LOG_FILENAME,
+)
 from dagster._core.storage.runs import SqliteRunStorage
 from dagster._core.storage.schedules import SqliteScheduleStorage
 from dagster._core.storage.sqlite import SQLITE_BUSY_TIMEOUT_SECONDS
@@ -31,9 +35,11 @@ from dagster._core.storage.sqlite_storage import DagsterSqliteStorage
 from dagster._serdes import ConfigurableClassData, deserialize_value
 from sqlalchemy.engine import Connection, Engine
 
+from jobforge_dagster.medallion.storage import living
+from jobforge_dagster.medallion.storage.atomic import alone
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration.history import TOLD_OF, catch_up
-from jobforge_dagster.orchestration.runs import MADE_OF
+from jobforge_dagster.orchestration.history import RUN_ENDS, TOLD_OF, catch_up, say
+from jobforge_dagster.orchestration.runs import MADE_OF, begun
 
 Told = tuple[int, EventLogEntry]
 """An event with its id."""
@@ -57,7 +63,11 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
         self._watcher: SqlPollingEventWatcher | None = None
         self._identity: str | None = None
         self._seen: dict[str, list[Told]] = {}
-        super().__init__(base_dir, inst_data)
+        with alone(Path(base_dir) / ".lock"):
+            file = Path(base_dir) / f"{SQLITE_EVENT_LOG_FILENAME}.db"
+            if file.exists() and not file.stat().st_size:
+                file.unlink()  # a process was killed while it made the log
+            super().__init__(base_dir, inst_data)
 
     def store_event(self, event: EventLogEntry) -> None:
         """Store an event, then tell the catalog."""
@@ -74,6 +84,10 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
                     stored.append((newest.scalar_one(), event))
         for each in stored:
             self._remember(each)
+            if each[1].dagster_event_type == DagsterEventType.RUN_START:
+                begun(self, each[1].run_id)
+            elif each[1].dagster_event_type in RUN_ENDS:
+                living.release(each[1].run_id)
         told = [each for each in stored if each[1].dagster_event_type in TOLD_OF]
         if told:
             catch_up(self, told)
@@ -118,19 +132,35 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
             del self._seen[next(iter(self._seen))]
         self._seen.setdefault(run_id, []).append(told)
 
+    def tag(self, run_id: str, tags: dict[str, str]) -> None:
+        """Add tags to a run; should that fail, the run goes on without."""
+        try:
+            self._instance.add_run_tags(run_id, tags)
+        except Exception as error:
+            say([f"{type(error).__name__}: {error}"])
+
+    def table_of(self, run_id: str, step: str, until: int) -> str | None:
+        """The key of the table that a step was to make."""
+        for event in self.events_of(run_id, until):
+            told = event.dagster_event
+            if told and told.step_key == step and told.asset_key:
+                return told.asset_key.to_user_string()
+        return None
+
     def run_of(self, run_id: str) -> DagsterRun | None:
         """What is kept of a run beside its events."""
         return self._instance.get_run_by_id(run_id)
 
-    def identity(self) -> str | None:
-        """What tells this log from any other: its first event; ``None`` while it is empty."""
-        if self._identity is not None:
-            return self._identity
-        table = SqlEventLogStorageTable
-        query = sql.select(table.c.run_id, table.c.timestamp).order_by(table.c.id).limit(1)
-        with self._connect() as connection:
-            first = connection.execute(query).fetchone()
-        self._identity = f"{first[0]} {first[1]}" if first else None
+    def identity(self) -> str:
+        """What tells this log from any other: an id that it was given at first."""
+        if self._identity is None:
+            with self._one_transaction() as connection:
+                connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS jobforge (id TEXT)")
+                found = connection.exec_driver_sql("SELECT id FROM jobforge").scalar()
+                if found is None:
+                    found = str(uuid4())
+                    connection.exec_driver_sql("INSERT INTO jobforge VALUES (?)", (found,))
+            self._identity = found
         return self._identity
 
     def run_at(self, event_id: int) -> str | None:
@@ -228,13 +258,10 @@ def _engine(address: str) -> Engine:
         max_overflow=-1,  # a thread of the webserver that waits for a connection may hold another
     )
 
-    @sql.event.listens_for(engine, "connect")
-    def _(connection: Any, _: Any) -> None:
-        connection.isolation_level = None  # the driver would begin a transaction at its own time
-
+    # Elsewhere the driver begins at the first write: what was read before holds no lock.
     @sql.event.listens_for(engine, "begin")
     def _(connection: Connection) -> None:
-        writes = connection.get_execution_options().get(_WRITES)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        if connection.get_execution_options().get(_WRITES):
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine

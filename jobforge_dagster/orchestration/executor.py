@@ -1,7 +1,5 @@
 """The executor: Dagster's own, with a last word about sources that have no file yet.
 
-As long as it works it shows others that the run lives (see ``launch``).
-
 In process is the default: Polars already uses every core, and a process a step costs seconds. The
 run configuration ``{"execution": {"config": {"multiprocess": {}}}}`` moves a run to processes.
 """
@@ -15,7 +13,7 @@ import dagster as dg
 from dagster import DagsterEvent, DagsterEventType, Executor, Field, Selector
 
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration.launch import settle_abandoned, shown_alive, tags_of
+from jobforge_dagster.orchestration.launch import settle_abandoned
 
 ABSENT = "expected_file"
 """Metadata of the observation that a source has never delivered: where its file is expected."""
@@ -40,13 +38,7 @@ class _Reporting(Executor):
         return self._inner.step_dependency_config
 
     def execute(self, plan_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
-        root, run = DataRoot.from_environment(), plan_context.dagster_run
-        settle_abandoned(plan_context.instance, root)
-        plan_context.instance.add_run_tags(run.run_id, tags_of(plan_context.instance, root))
-        with shown_alive(plan_context.instance, root, run.run_id):
-            yield from self._told_at_the_end(plan_context, execution_plan)
-
-    def _told_at_the_end(self, plan_context: Any, execution_plan: Any) -> Iterator[DagsterEvent]:
+        settle_abandoned(plan_context.instance, DataRoot.from_environment())
         absent: dict[str, str] = {}
         skipped: list[str] = []
         for event in self._inner.execute(plan_context, execution_plan):

@@ -39,6 +39,9 @@ TOLD_OF = RUN_ENDS | {
 }
 """The events that the catalog is told of."""
 
+_PATIENCE = 10
+"""Seconds that a run waits for whoever else writes into the catalog; a later event catches up."""
+
 _told: set[str] = set()
 
 
@@ -53,13 +56,18 @@ def catch_up(log: EmbeddedEventLog, stored: Sequence[tuple[int, EventLogEntry]] 
     """
     try:
         root = DataRoot.from_environment()
-        with writing(root):
+        with writing(root, _PATIENCE):
             _catch_up(log, root, stored)
     except Exception as error:
-        words = f"{type(error).__name__}: {error}"
-        if words not in _told:
-            _told.add(words)
-            tell("catalog_failed", error=words, then="it catches up with the next event")
+        say([f"{type(error).__name__}: {error}. It catches up with a later event."])
+
+
+def say(words: Iterable[str]) -> None:
+    """Say what went wrong with the catalog, once."""
+    for each in words:
+        if each not in _told:
+            _told.add(each)
+            tell("catalog_failed", error=each)
 
 
 def project_all(
@@ -83,11 +91,11 @@ def project_all(
             run = log.run_of(event.run_id)
             so_far = log.events_of(event.run_id, event_id)
             if _concerns(name, run, so_far):
-                project_run(root, run_document(event.run_id, run, so_far))
+                say(project_run(root, run_document(event.run_id, run, so_far)))
         else:
-            facts = facts_of(event) or _untold_failure(log, event, name, at)
+            facts = facts_of(event) or _untold_failure(log, event_id, event, name)
             if facts is not None and facts.root == name:
-                project(root, facts, at)
+                say(project(root, facts, at))
         yield event_id
 
 
@@ -121,7 +129,7 @@ def _concerns(name: str, run: DagsterRun | None, events: Iterable[EventLogEntry]
 
 
 def _untold_failure(
-    log: EmbeddedEventLog, event: EventLogEntry, name: str, at: datetime
+    log: EmbeddedEventLog, event_id: int, event: EventLogEntry, name: str
 ) -> Facts | None:
     """What a step's failure says where its code had no chance to."""
     told = event.dagster_event
@@ -129,9 +137,10 @@ def _untold_failure(
         return None
     if not _concerns(name, log.run_of(event.run_id), ()):
         return None
-    key = told.step_key.replace("__", "/")
-    if key.partition("/")[0] not in LAYERS:
+    key = log.table_of(event.run_id, told.step_key, event_id)
+    if key is None or key.partition("/")[0] not in LAYERS:
         return None
+    at = datetime.fromtimestamp(event.timestamp, UTC)
     words = reason(told.step_failure_data)
     return Facts(
         root=name,

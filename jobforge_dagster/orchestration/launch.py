@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import getpass
 import os
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext, suppress
 from pathlib import Path
-from uuid import uuid4
 
 import dagster as dg
 import yaml
 
 from jobforge_dagster.medallion.errors import JobForgeError
-from jobforge_dagster.medallion.storage.living import alive, forget, gone
+from jobforge_dagster.medallion.storage.atomic import alone
+from jobforge_dagster.medallion.storage.living import forget, gone
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
 from jobforge_dagster.orchestration.logs import tell
-from jobforge_dagster.orchestration.runs import COMMAND_TAG, ROOT_TAG, USER_TAG
+from jobforge_dagster.orchestration.runs import COMMAND_TAG
 
 
 def instance_of_the_command_line() -> dg.DagsterInstance:
@@ -54,22 +51,12 @@ def run_tables(
     """
     instance = instance or instance_of_the_command_line()
     settle_abandoned(instance, root)
-    run_id = str(uuid4())
-    with shown_alive(instance, root, run_id):
-        return defs.resolve_implicit_global_asset_job_def().execute_in_process(
-            asset_selection=list(selection),
-            instance=instance,
-            run_id=run_id,
-            raise_on_error=False,
-            tags={COMMAND_TAG: command, **tags_of(instance, root)},
-        )
-
-
-def shown_alive(
-    instance: dg.DagsterInstance, root: DataRoot, run_id: str
-) -> AbstractContextManager[None]:
-    """Show others that a run lives; those of a temporary instance nobody else can know."""
-    return nullcontext() if instance.is_ephemeral else alive(root, run_id)
+    return defs.resolve_implicit_global_asset_job_def().execute_in_process(
+        asset_selection=list(selection),
+        instance=instance,
+        raise_on_error=False,
+        tags={COMMAND_TAG: command},
+    )
 
 
 def settle_abandoned(instance: dg.DagsterInstance, root: DataRoot) -> list[str]:
@@ -78,27 +65,22 @@ def settle_abandoned(instance: dg.DagsterInstance, root: DataRoot) -> list[str]:
     Returns:
         Their ids.
     """
-    settled = []
-    for run_id in gone(root):
-        run = instance.get_run_by_id(run_id)
-        if run is None:
-            continue  # another history knows it
-        if not run.is_finished:
-            words = "The process of the run ended without a word: it, or the machine, was killed."
-            if run.status == dg.DagsterRunStatus.CANCELING:
-                instance.report_run_canceled(run, words)
-            else:
-                instance.report_run_failed(run, words)
-            tell("abandoned", run_id=run_id)
-            settled.append(run_id)
-        forget(root, run_id)
-    return settled
+    if not gone(root):
+        return []
+    with alone(root.cache / "settling.lock"):
+        return [run_id for run_id in gone(root) if _settled(instance, root, run_id)]
 
 
-def tags_of(instance: dg.DagsterInstance, root: DataRoot) -> dict[str, str]:
-    """What the tags of a run tell: who started it, and on which data root it works."""
-    log = instance.event_log_storage
-    tags = {ROOT_TAG: log.name_of(root)} if isinstance(log, EmbeddedEventLog) else {}
-    with suppress(OSError, KeyError):
-        tags[USER_TAG] = getpass.getuser()
-    return tags
+def _settled(instance: dg.DagsterInstance, root: DataRoot, run_id: str) -> bool:
+    run = instance.get_run_by_id(run_id)
+    if run is None:
+        return False  # another history knows it
+    if not run.is_finished:
+        words = "The process of the run ended without a word: it, or the machine, was killed."
+        if run.status == dg.DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(run, words)
+        else:
+            instance.report_run_failed(run, words)
+        tell("abandoned", run_id=run_id)
+    forget(root, run_id)
+    return not run.is_finished

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
 import dagster as dg
+from dagster import EventLogEntry
 
 from jobforge_dagster.catalog import chain, schemas
 from jobforge_dagster.catalog.documents import IndexLine
 from jobforge_dagster.catalog.store import CatalogError, put_text, refuse_newer, writing
+from jobforge_dagster.medallion.hashing import sha256_of
+from jobforge_dagster.medallion.storage.atomic import sweep
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
-from jobforge_dagster.orchestration.history import note, project_all
+from jobforge_dagster.orchestration.history import facts_of, note, project_all
 from jobforge_dagster.orchestration.launch import instance_of_the_command_line, settle_abandoned
 
 _FOLDERS = ("schemas", "tables", "glossary", "runs", "lineage")
@@ -53,15 +58,18 @@ def retell(
             "DAGSTER_HOME."
         )
     settle_abandoned(instance, root)
+    sweep(root.cache, "catalog-*", older_than=timedelta(days=1))
     with writing(root):
         anew = DataRoot(root.cache / f"catalog-{uuid4().hex}")
         try:
             schemas.write(anew)
-            last = 0
-            for event_id in project_all(log, log.told_since(0), anew, log.name_of(root)):
+            last, stands = 0, dict[str, str]()
+            events = _noting(log.told_since(0), log.name_of(root), stands)
+            for event_id in project_all(log, events, anew, log.name_of(root)):
                 last = event_id
-            if not discard:
-                _refuse_losses(root, anew)
+            lost = _known(root) - _known(anew) | _missing(root, anew, stands)
+            if lost and not discard:
+                raise _refusal(lost)
             for path in sorted(root.catalog.rglob("*.json")):
                 refuse_newer(path, path.read_bytes())
             told = _mirror(anew.catalog, root.catalog)
@@ -71,15 +79,43 @@ def retell(
             shutil.rmtree(anew.path, ignore_errors=True)
 
 
-def _refuse_losses(root: DataRoot, anew: DataRoot) -> None:
-    lost = _known(root) - _known(anew)
-    if lost:
-        raise CatalogError(
-            f"{len(lost)} transitions of the catalog are not in this history: they were made by "
-            f"runs on a temporary instance, or before the history began. Made again without them "
-            f"the catalog would have forgotten them; nothing was changed. If that is meant: "
-            f"jobforge catalog rebuild --discard"
-        )
+def _noting(
+    events: Iterable[tuple[int, EventLogEntry]], name: str, stands: dict[str, str]
+) -> Iterator[tuple[int, EventLogEntry]]:
+    """The same events; meanwhile note which documents stood after them."""
+    for event_id, event in events:
+        facts = facts_of(event)
+        if facts is not None and facts.root == name:
+            stands.update(facts.stands)
+        yield event_id, event
+
+
+def _missing(root: DataRoot, anew: DataRoot, stands: dict[str, str]) -> set[str]:
+    """The documents that stood, but that no event of this history tells.
+
+    A run on a temporary instance may have written one, and a later run found it as it should be:
+    one that still is like that is taken over.
+    """
+    missing = set()
+    for name, digest in stands.items():
+        path, there = anew.catalog / name, root.catalog / name
+        if path.exists() and sha256_of(path) == digest:
+            continue
+        if there.is_file() and sha256_of(there) == digest:
+            put_text(path, there.read_text("utf-8"))
+        else:
+            missing.add(name)
+    return missing
+
+
+def _refusal(lost: set[str]) -> CatalogError:
+    some = ", ".join(sorted(lost)[:3])
+    return CatalogError(
+        f"{len(lost)} records of the catalog are not in this history ({some}): they are of runs on "
+        f"a temporary instance, of runs that were deleted, or older than the history. Made again "
+        f"from it the catalog would forget them; nothing was changed. If that is meant: "
+        f"jobforge catalog rebuild --discard"
+    )
 
 
 def _known(root: DataRoot) -> set[str]:

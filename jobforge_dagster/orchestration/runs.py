@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import getpass
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from dagster import DagsterEventType, DagsterRun, EventLogEntry
 
@@ -19,7 +21,12 @@ from jobforge_dagster.catalog.documents.run import (
     StepOutcome,
     Totals,
 )
+from jobforge_dagster.medallion.storage import living
+from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.telling import FACTS, PLATFORM
+
+if TYPE_CHECKING:
+    from jobforge_dagster.orchestration.event_log import EmbeddedEventLog
 
 USER_TAG = "jobforge/user"
 COMMAND_TAG = "jobforge/command"
@@ -52,6 +59,16 @@ _STARTERS: tuple[tuple[str, Kind], ...] = (
     ("dagster/from_automation_condition", "automation"),
     ("dagster/auto_materialize", "automation"),
 )
+
+
+def begun(log: EmbeddedEventLog, run_id: str) -> None:
+    """Note that a run began in this process: it lives, who runs it, and on which data root."""
+    root = DataRoot.from_environment()
+    living.hold(root, run_id)
+    tags = {ROOT_TAG: log.name_of(root)}
+    with suppress(OSError, KeyError):
+        tags[USER_TAG] = getpass.getuser()
+    log.tag(run_id, tags)
 
 
 @dataclass
@@ -109,7 +126,7 @@ def run_document(
         status=told.status,
         started_by=_starter(run),
         code_version=told.code_version,
-        configuration=dict(run.run_config) if run else {},
+        configuration=_configuration(run),
         started_at=told.started_at,
         ended_at=told.ended_at,
         error=told.error,
@@ -137,7 +154,9 @@ def _add(run: _Run, entry: EventLogEntry) -> None:
 def _add_to_step(run: _Run, event: Any, at: datetime) -> None:
     kind = event.event_type
     step = run.steps.setdefault(event.step_key, _Step(event.step_key))
-    if kind == DagsterEventType.STEP_START:
+    if kind == DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
+        step.table = event.asset_key.to_user_string()
+    elif kind == DagsterEventType.STEP_START:
         step.started_at, step.attempts, step.outcome = at, 1, "interrupted"
     elif kind == DagsterEventType.STEP_RESTARTED:
         step.attempts += 1
@@ -197,6 +216,12 @@ def _totals(steps: list[_Step]) -> Totals:
     )
 
 
+def _configuration(run: DagsterRun | None) -> dict[str, Any]:
+    """What of a run's configuration is the platform's; the rest is the machine's business."""
+    config = dict(run.run_config) if run else {}
+    return {name: config[name] for name in ("execution", "ops", "resources") if name in config}
+
+
 def _starter(run: DagsterRun | None) -> Starter:
     tags = run.tags if run else {}
     user = tags.get(USER_TAG)
@@ -225,9 +250,8 @@ def reason(data: Any) -> str:
 
 
 def _why(event: Any) -> str | None:
-    """Why a run failed, as Dagster says it."""
-    error = getattr(event.event_specific_data, "error", None)
-    return _message(error) if error else event.message
+    """Why a run failed, as Dagster says it; why a step did is told with the step."""
+    return str(event.message) if event.message else None
 
 
 def _message(error: Any) -> str:

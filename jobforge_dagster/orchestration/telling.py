@@ -6,8 +6,10 @@ other instance, a temporary one say, the step writes its own documents once its 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -39,6 +41,13 @@ FACTS = "catalog"
 
 ROOT, PLATFORM, PACKED = "root", "platform", "facts"
 """Its parts: the data root and the version of the code, to be seen without unpacking the rest."""
+
+
+_PATIENCE = 10
+"""Seconds to wait for whoever else writes into the catalog."""
+
+_FOLDERS = re.compile(r"(?<![\w:/.*])/(?:[^\s/'\":|]+/)+")
+"""The folders of an absolute path, and not those of an address."""
 
 
 @dataclass(frozen=True)
@@ -78,24 +87,23 @@ class Step:
 
     def glossary(self, document: GlossaryDocument) -> Facts:
         """What there is to tell of the glossary."""
-        there = _is_there(document, glossary_path(self.root))
-        return self._empty().model_copy(update={"glossary": None if there else document})
+        return self._with(self._empty(), "glossary", document, glossary_path(self.root))
 
     def without_place(self, words: str) -> str:
-        """Words without the place of the data root on this machine."""
-        for place in {self.root.path.resolve().as_posix(), self.root.path.as_posix()}:
-            words = words.replace(f"{place}/", "")
-        return words
+        """Words without places on this machine: below the data root, or the name alone."""
+        place = self.root.path.resolve().as_posix()
+        return _FOLDERS.sub("", words.replace(f"{place}/", ""))
 
     def tell_if_the_log_does_not(self, facts: Facts) -> None:
         """Write the documents now, where no log does; a failure of that is told and no more."""
         if self._log is not None:
             return
         try:
-            with writing(self.root):
+            with writing(self.root, _PATIENCE):
                 schemas.write(self.root)
                 chain.mend(self.root)
-                project(self.root, facts, now())
+                for words in project(self.root, facts, now()):
+                    tell("catalog_failed", table=self.key, error=words)
         except Exception as error:
             tell("catalog_failed", table=self.key, error=f"{type(error).__name__}: {error}")
 
@@ -122,21 +130,32 @@ class Step:
         try:
             new = tuple(each for each in transitions() if not chain.holds(self.root, each))
             facts = facts.model_copy(update={"transitions": new})
-            table = describe() if describe else None
-            if table and (changed or not _is_there(table, table_path(self.root, table.table))):
-                facts = facts.model_copy(update={"table": table})
+            if describe is not None:
+                place = table_path(self.root, self.key)
+                facts = self._with(facts, "table", describe(), place, changed=changed)
         except Exception as error:
             tell("catalog_failed", table=self.key, error=f"{type(error).__name__}: {error}")
         return facts
+
+    def _with(
+        self, facts: Facts, name: str, document: Document, path: Path, *, changed: bool = False
+    ) -> Facts:
+        """The facts with a document, or with its hash alone where it stands already."""
+        text = document.as_json()
+        place = path.relative_to(self.root.catalog).as_posix()
+        told: dict[str, object] = {"stands": {place: sha256(text.encode()).hexdigest()}}
+        if changed or not _holds(path, text):
+            told[name] = document
+        return facts.model_copy(update=told)
 
     def _empty(self) -> Facts:
         name = self._log.name_of(self.root) if self._log else ""
         return Facts(root=name, platform=platform_version())
 
 
-def _is_there(document: Document, path: Path) -> bool:
+def _holds(path: Path, text: str) -> bool:
     try:
-        return path.read_text("utf-8") == document.as_json()
+        return path.read_text("utf-8") == text
     except (OSError, ValueError):
         return False
 

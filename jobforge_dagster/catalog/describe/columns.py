@@ -25,8 +25,11 @@ ROWS_LOOKED_AT = 100
 
 EXAMPLES = 3
 LONGEST_EXAMPLE = 40
-LONGEST_BOUND = 80
-"""Characters; a longer text says little as an example, or as the least and greatest of a column."""
+"""Characters; a longer text says little."""
+
+CUT_AT = 64
+"""Bytes at which Parquet cuts the least and the greatest text of a column: what is as long may be a
+value that no row holds."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def _examples(path: Path, names: Sequence[str]) -> dict[str, tuple[Scalar, ...]]
 
 def _bound(value: Any) -> Scalar:
     told = _scalar(value)
-    return None if isinstance(told, str) and len(told) > LONGEST_BOUND else told
+    return None if isinstance(told, str) and len(told.encode()) >= CUT_AT else told
 
 
 def _scalar(value: Any) -> Scalar:

@@ -121,16 +121,22 @@ def described_staged(known: Known, source: Source, staging: Staging) -> TableMet
     lineage = staged_sources(source, staging.standing)
     names = bronze.names_in(source, facts.columns)
     own = _said_of_source(source, facts)
-    classified = known.classified(source, names.values(), None)
+    made = [name for several in names.values() for name in several]
+    classified = known.classified(source, made, None)
     columns = described(
         newest,
         facts,
-        {staged: own.get(name) or Said(None) for staged, name in names.items()},
-        {staged: classified[name] for staged, name in names.items()},
+        {
+            staged: own.get(several[0], Said(None)) if len(several) == 1 else Said(None)
+            for staged, several in names.items()
+        },
+        {
+            staged: highest(classified[name] for name in several)
+            for staged, several in names.items()
+        },
         lineage,
     )
     standing = staging.standing
-    first = standing[0].received_at
     rejected = sum(each.malformed for each in standing)
     rows = sum(each.rows for each in standing)
     technical = Technical(

@@ -157,13 +157,17 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
     return Made(candidate, str(grain), marks=(UNREAD,) if wide else ())
 
 
-def names_in(source: Source, staged: Iterable[str]) -> dict[str, str]:
-    """The name in bronze of each staged column, where one is declared; else its own, trimmed."""
-    declared: dict[str, str] = {}
+def names_in(source: Source, staged: Iterable[str]) -> dict[str, tuple[str, ...]]:
+    """The names in bronze of what is made of each staged column; its own, where none is declared.
+
+    Several are made of one whose value is nested.
+    """
+    declared: dict[str, list[str]] = {}
     for name, column in source.schema.columns().items():
         said = meaning_of(column)
-        declared.setdefault(normal(said.header if said and said.header is not None else name), name)
-    return {header: declared.get(normal(header), trimmed(header)) for header in staged}
+        header = normal(said.header if said and said.header is not None else name)
+        declared.setdefault(header, []).append(name)
+    return {header: tuple(declared.get(normal(header), [trimmed(header)])) for header in staged}
 
 
 def gathered(

@@ -51,15 +51,38 @@ def creating(path: Path) -> Iterator[Path]:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
-    """Keep other processes out for as long as the block runs; they wait."""
+def alone(path: Path, patience: float | None = None) -> Iterator[None]:
+    """Keep other processes out for as long as the block runs; they wait.
+
+    Args:
+        path: the file that stands for what they share.
+        patience: seconds to wait for another; without it, for ever.
+
+    Raises:
+        TimeoutError: another process did not finish by then.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
     try:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        if patience is None:
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        else:
+            _lock_within(handle, path, patience)
         yield
     finally:
         os.close(handle)
+
+
+def _lock_within(handle: int, path: Path, patience: float) -> None:
+    until = time.monotonic() + patience
+    while True:
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise TimeoutError(f"{path.name} is held by another process.") from None
+            time.sleep(0.01)
 
 
 def sweep(folder: Path, pattern: str, older_than: timedelta = timedelta()) -> None:

@@ -8,29 +8,30 @@ from __future__ import annotations
 
 import fcntl
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 from jobforge_dagster.medallion.storage.root import DataRoot
 
+_held: dict[str, tuple[Path, int]] = {}
 
-@contextmanager
-def alive(root: DataRoot, run_id: str) -> Iterator[None]:
-    """Show others that a run lives, for as long as the block runs."""
+
+def hold(root: DataRoot, run_id: str) -> None:
+    """Show others that a run lives in this process, until it is released or the process ends."""
     path = _locks(root) / run_id
     hidden = path.with_name(f".{run_id}")
-    try:
+    with suppress(OSError):  # where nothing can be written nobody will know, and no more is lost
         path.parent.mkdir(parents=True, exist_ok=True)
         handle = os.open(hidden, os.O_RDWR | os.O_CREAT, 0o644)
         fcntl.flock(handle, fcntl.LOCK_EX)
         hidden.rename(path)  # nobody finds it before it is locked
-    except OSError:
-        yield  # nothing can be written there: then nobody will know, and nothing else is lost
-        return
-    try:
-        yield
-    finally:
+        _held[run_id] = path, handle
+
+
+def release(run_id: str) -> None:
+    """Say that a run ended, if it is held here."""
+    path, handle = _held.pop(run_id, (None, None))
+    if path is not None and handle is not None:
         path.unlink(missing_ok=True)
         os.close(handle)
 
@@ -38,6 +39,11 @@ def alive(root: DataRoot, run_id: str) -> Iterator[None]:
 def gone(root: DataRoot) -> list[str]:
     """The ids of runs whose process ended without a word."""
     return [path.name for path in sorted(_locks(root).glob("[!.]*")) if _is_free(path)]
+
+
+def running(root: DataRoot) -> list[str]:
+    """The ids of runs that are known to live."""
+    return [path.name for path in sorted(_locks(root).glob("[!.]*")) if not _is_free(path)]
 
 
 def is_alive(root: DataRoot, run_id: str) -> bool:
