@@ -392,7 +392,7 @@ def test_an_empty_chain_has_no_head(tmp_path: Path) -> None:
         "0 transitions, 0 files. All is as it was written.",
         "head (none yet)",
     ]
-    assert Lake(tmp_path / "data").command("catalog", "verify", "--head", "3f").exit_code == 1
+    assert Lake(tmp_path / "data").command("catalog", "verify", "--head", "3f9c01ab").exit_code == 1
 
 
 def _restored(whole: Chain, change: Callable[[Path], None], place: int) -> list[str]:

@@ -347,7 +347,7 @@ def test_another_history_is_told_from_its_beginning(project: Project) -> None:
     assert project.verify().findings == []
     kept = project.documents("lineage")
     assert all(kept[name] == before[name] for name in kept.keys() & before if "index" not in name)
-    with pytest.raises(CatalogError, match="transitions of the catalog are not in this history"):
+    with pytest.raises(CatalogError, match="records of the catalog are not in this history"):
         project.retell()
     assert project.documents("lineage") == kept
 

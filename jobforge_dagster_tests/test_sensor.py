@@ -14,8 +14,7 @@ import dagster as dg
 import pytest
 from dagster._core.storage.dagster_run import DagsterRun
 
-from jobforge_dagster.medallion.storage import landing
-from jobforge_dagster.medallion.storage.living import alive
+from jobforge_dagster.medallion.storage import landing, living
 from jobforge_dagster.orchestration import sensors
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster_tests.conftest import ROOT, Domains, Lake
@@ -345,12 +344,14 @@ def test_a_run_under_way_is_waited_for_unless_its_process_is_gone(
     run_id = _under_way(watch.lake.instance)
     watch.lake.drop(FILE, f"{ORDERS}004,Dan,4\n")
 
-    with alive(watch.lake.root, run_id):
-        if not lives:
-            held = watch.lake.root.cache / "runs" / run_id
-            held.unlink()
-            held.touch()  # what a killed process leaves: a file that nobody holds
-        tick = watch.tick()
+    if lives:
+        living.hold(watch.lake.root, run_id)
+    else:  # what a killed process leaves: a file that nobody holds
+        held = watch.lake.root.cache / "runs" / run_id
+        held.parent.mkdir(parents=True, exist_ok=True)
+        held.touch()
+    tick = watch.tick()
+    living.release(run_id)
 
     assert tick.asked == ([] if lives else ALL)
     assert ("Waiting for run" in tick.said) == lives

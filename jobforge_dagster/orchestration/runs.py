@@ -129,7 +129,7 @@ def run_document(
         configuration=_configuration(run),
         started_at=told.started_at,
         ended_at=told.ended_at,
-        error=told.error,
+        error=_error(told.error, steps),
         steps=tuple(step.outcome_of_step() for step in steps),
         totals=_totals(steps),
     )
@@ -214,6 +214,12 @@ def _totals(steps: list[_Step]) -> Totals:
         checks=len(checks),
         checks_failed=sum(not check.passed for check in checks),
     )
+
+
+def _error(told: str | None, steps: list[_Step]) -> str | None:
+    """Why a run failed: for its steps' reasons, where that is why."""
+    reasons = [f"{step.table or step.step}: {step.error}" for step in steps if step.error]
+    return "\n".join(reasons) if told and "Steps failed" in told and reasons else told
 
 
 def _configuration(run: DagsterRun | None) -> dict[str, Any]:
