@@ -1,7 +1,7 @@
 """From Dagster's log to the catalog: which events count, and what each tells.
 
 The catalog is told of the events in the order of the log, each once. How far it has come stands in
-the cache: without that it is told everything again, which changes nothing.
+the catalog: without that it is told everything again, which changes nothing.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from pydantic import BaseModel, ValidationError
 from jobforge_dagster.catalog import chain, schemas
 from jobforge_dagster.catalog.audit.evidence import AGAIN, Evidence, in_short
 from jobforge_dagster.catalog.audit.model import Checked, Control
-from jobforge_dagster.catalog.documents import IndexLine
-from jobforge_dagster.catalog.store import LAYERS, glossary_path, table_path
+from jobforge_dagster.catalog.documents import IndexLine, ProgressDocument
+from jobforge_dagster.catalog.store import LAYERS, glossary_path, progress_path, table_path
 
 _EXPORTS = "exports"
 """Folder of the catalog that holds what is made of it for others."""
@@ -27,6 +27,10 @@ def machine_readable(evidence: Evidence) -> Checked:
     checked.count("records beside the data", len(evidence.manifests))
     checked.count("records beside the data", sum(map(len, evidence.published.values())))
     _placed(checked, evidence)
+    if progress_path(evidence.root).exists():
+        checked.count("documents")
+        where = evidence.root.relative(progress_path(evidence.root))
+        _reads(checked, where, progress_path(evidence.root).read_bytes(), ProgressDocument)
     for number, line in enumerate(chain.lines(evidence.root), start=1):
         checked.count("index lines")
         where = f"{evidence.root.relative(chain.index(evidence.root))}, line {number}"
@@ -76,7 +80,8 @@ def _reads(checked: Checked, where: str, content: bytes, model: type[BaseModel])
 
 def _unknown(evidence: Evidence) -> Iterator[Path]:
     root = evidence.root
-    known = {glossary_path(root), chain.index(root), *map(root.schema, schemas.DOCUMENTS)}
+    known = {glossary_path(root), progress_path(root), chain.index(root)}
+    known |= {root.schema(name) for name in schemas.DOCUMENTS}
     for path in root.catalog.rglob("*"):
         parts = path.relative_to(root.catalog).parts
         if not path.is_file() or path.name.startswith(".") or parts[0] == _EXPORTS:
