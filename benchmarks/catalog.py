@@ -195,7 +195,7 @@ class Lake:
         )
         process = _of_children() - began
         if done.returncode:
-            raise SystemExit(done.stderr[-5_000:])
+            raise SystemExit(f"{done.stderr[-5_000:]}\nended with {done.returncode}")
         return Cost(process, **read(done.stdout.splitlines()[-1]))
 
 

@@ -86,7 +86,9 @@ def tell_transitions(root: DataRoot, key: str, last: int, *, as_json: bool) -> N
     """Tell how a table came to be as it stands."""
     paths = []
     if all(part not in ("", "..") for part in key.split("/")):
-        paths = sorted((chain.lineage(root) / key).glob("*.json"))[-last:]
+        folder = chain.lineage(root) / key
+        names = sorted(path.name for path in folder.glob("*.json"))
+        paths = [folder / name for name in names[-last:]]
     if not paths:
         raise _unknown(root, key)
     records = [get(root, path, LayerTransitionLog) for path in paths]

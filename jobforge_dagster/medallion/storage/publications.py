@@ -292,10 +292,11 @@ def history(root: DataRoot, key: str) -> list[Publication]:
 
 def first(root: DataRoot, key: str) -> datetime | None:
     """When a table was published first; its records are named after their time."""
-    names = sorted(each.name for each in root.publications(key).glob("*.json"))
+    names = [each.name for each in root.publications(key).glob("*.json")]
     if not names:
         return None
-    return datetime.strptime(names[0].partition("-")[0], "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
+    first = min(names).partition("-")[0]
+    return datetime.strptime(first, "%Y%m%dT%H%M%S.%fZ").replace(tzinfo=UTC)
 
 
 def _all(root: DataRoot, key: str) -> dict[str, Publication]:
