@@ -87,8 +87,8 @@ def tell_transitions(root: DataRoot, key: str, last: int, *, as_json: bool) -> N
     paths = []
     if all(part not in ("", "..") for part in key.split("/")):
         folder = chain.lineage(root) / key
-        names = sorted(path.name for path in folder.glob("*.json"))
-        paths = [folder / name for name in names[-last:]]
+        found = sorted(path.name for path in folder.glob("*.json"))
+        paths = [folder / name for name in found[-last:]]
     if not paths:
         raise _unknown(root, key)
     records = [get(root, path, LayerTransitionLog) for path in paths]
