@@ -72,7 +72,7 @@ def _damage(lake: Lake, share: float) -> Damaged:
 
 
 def _balanced(lake: Lake, run: Run) -> None:
-    for key in run.metadata:
+    for key in run.states():
         if not key.startswith("staged/"):
             assert lake.publications(key)[-1].conservation.balances, key
 
@@ -91,7 +91,7 @@ def test_what_is_damaged_is_quarantined_and_counted_and_the_rest_published(
     run = lake.run(quality=LIMITS)
 
     assert run.success, run.failures
-    assert len(run.metadata) == len(FOUND.tables) + 2 * len(FOUND.sources)
+    assert len(run.states()) == len(FOUND.tables) + 2 * len(FOUND.sources)
     _balanced(lake, run)
     scores = sum(
         sum(cells[2:])
