@@ -535,6 +535,28 @@ for line in sys.argv[2:]:
 """
 
 
+def test_who_only_asks_disturbs_nobody_who_adds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root = DataRoot(tmp_path / "data")
+    now = datetime(2026, 11, 21, tzinfo=UTC)
+    told = [facts_of(number) for number in range(3)]
+    chain.append(root, told[0], now)
+    asked: list[bool] = []
+    line_of = chain.line_of
+
+    def asking(*arguments: Any) -> IndexLine:
+        asked.extend(chain.holds(root, each) for each in told)
+        return line_of(*arguments)
+
+    monkeypatch.setattr(chain, "line_of", asking)
+    chain.append(root, told[1], now)
+
+    assert asked == [True, False, False]
+    assert verify(root).findings == []
+    assert [chain.holds(root, each) for each in told] == [True, True, False]
+
+
 def test_four_processes_that_append_at_once_lose_nothing(tmp_path: Path) -> None:
     made = Chain(DataRoot(tmp_path / "data"))
     told = [facts_of(number).model_dump_json() for number in range(100)]

@@ -51,17 +51,18 @@ def place(root: DataRoot, table: str, transition_id: str, started_at: datetime) 
 def holds(root: DataRoot, facts: TransitionFacts) -> bool:
     """Whether a transition is in the chain: its record is there, and counts.
 
-    A damaged record counts too: it was added once, and verification tells what became of it.
+    A damaged record counts too: it was added once, and verification tells what became of it. Reads
+    alone, so that it can be asked while another process adds a record.
     """
     path = record_path(root, facts)
     if not path.exists():
         return False
+    line, _ = _tail(index(root))
     try:
         there = get(root, path, LayerTransitionLog)
-        last = head(root)
-    except CatalogError:
+        return bool(line) and there.sequence <= IndexLine.model_validate_json(line).sequence
+    except (CatalogError, ValidationError):
         return True
-    return last is not None and there.sequence <= last.sequence
 
 
 def mend(root: DataRoot) -> None:
@@ -102,7 +103,8 @@ def append(root: DataRoot, facts: TransitionFacts, completed_at: datetime) -> bo
 def head(root: DataRoot) -> IndexLine | None:
     """The last line of the index; ``None`` if there is no transition yet.
 
-    An index that is gone is written again from the records.
+    Mends what it finds, so only who may write asks for it: an index that is gone is written again
+    from the records, a torn end is cut off.
 
     Raises:
         CatalogError: the line is damaged.
@@ -181,7 +183,7 @@ def _settle_pending(root: DataRoot) -> None:
         return
     name = pending.read_text("utf-8")
     path = lineage(root) / name
-    known = _last_line(index(root))
+    known, _ = _tail(index(root))
     if name and path.is_file() and f'"record":"{name}"'.encode() not in known:
         path.unlink()
     pending.unlink()
@@ -189,10 +191,23 @@ def _settle_pending(root: DataRoot) -> None:
 
 def _last_line(path: Path) -> bytes:
     """The last whole line of a file; what a crash left of one after it is cut off."""
+    line, rest = _tail(path)
+    if not rest:
+        return line
+    if _is_line(rest):
+        with path.open("ab") as file:
+            file.write(b"\n")  # only its end was lost
+        return rest
+    os.truncate(path, path.stat().st_size - len(rest))
+    return line
+
+
+def _tail(path: Path) -> tuple[bytes, bytes]:
+    """The last whole line of a file, and what stands after it; empty where there is none."""
     if not path.exists():
-        return b""
-    size = path.stat().st_size
+        return b"", b""
     with path.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
         tail = _TAIL
         while True:
             start = max(0, size - tail)
@@ -203,11 +218,4 @@ def _last_line(path: Path) -> bytes:
             if start == 0 or begin >= 0:
                 break
             tail *= 4
-    if start + end + 1 < size:
-        rest = content[end + 1 :]
-        if _is_line(rest):
-            with path.open("ab") as file:
-                file.write(b"\n")  # only its end was lost
-            return rest
-        os.truncate(path, start + end + 1)
-    return content[begin + 1 : end] if end >= 0 else b""
+    return (content[begin + 1 : end] if end >= 0 else b""), content[end + 1 :]
