@@ -101,7 +101,7 @@ def _record(root: DataRoot, line: IndexLine, findings: list[str]) -> LayerTransi
     except (CatalogError, OSError):
         findings.append(f"{where}: it is damaged.")
         return None
-    if chain.hash_of(record) != record.hash or path.read_text("utf-8") != record.as_json():
+    if chain.hash_of(record) != record.hash or path.read_bytes() != record.as_json().encode():
         findings.append(f"{where}: it was altered since it was written.")
     elif chain.line_of(root, record, path) != line:
         findings.append(f"{where}: its line in the index says something else.")
