@@ -155,8 +155,8 @@ class Step:
 
 def _holds(path: Path, text: str) -> bool:
     try:
-        return path.read_text("utf-8") == text
-    except (OSError, ValueError):
+        return path.read_bytes() == text.encode()
+    except OSError:
         return False
 
 
