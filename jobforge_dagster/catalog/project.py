@@ -74,13 +74,13 @@ def unpacked(text: str) -> Facts:
 def project(root: DataRoot, facts: Facts, at: datetime) -> list[str]:
     """Write what a step tells.
 
-    Returns:
-        Why a document was left as it was, if one was: a newer JobForge wrote it.
-
     Args:
         root: the data root.
         facts: what it tells.
         at: when its event was recorded.
+
+    Returns:
+        Why a document was left as it was, if one was: a newer JobForge wrote it.
 
     Raises:
         CatalogError: the chain is damaged.

@@ -21,6 +21,9 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
 
+PATIENCE = 10
+"""Seconds that a run waits for whoever else writes into the catalog; a later event catches up."""
+
 LAYERS = ("staged", "bronze", "silver", "gold")
 
 

@@ -15,7 +15,14 @@ from dagster import DagsterEventType, DagsterRun, EventLogEntry
 from jobforge_dagster.catalog.describe import transition
 from jobforge_dagster.catalog.documents import ProgressDocument
 from jobforge_dagster.catalog.project import Facts, project, project_run, unpacked
-from jobforge_dagster.catalog.store import LAYERS, CatalogError, get, progress_path, writing
+from jobforge_dagster.catalog.store import (
+    LAYERS,
+    PATIENCE,
+    CatalogError,
+    get,
+    progress_path,
+    writing,
+)
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.runs import ROOT_TAG, reason, run_document
@@ -39,9 +46,6 @@ TOLD_OF = RUN_ENDS | {
 }
 """The events that the catalog is told of."""
 
-_PATIENCE = 10
-"""Seconds that a run waits for whoever else writes into the catalog; a later event catches up."""
-
 _told: set[str] = set()
 
 
@@ -56,7 +60,7 @@ def catch_up(log: EmbeddedEventLog, stored: Sequence[tuple[int, EventLogEntry]] 
     """
     try:
         root = DataRoot.from_environment()
-        with writing(root, _PATIENCE):
+        with writing(root, PATIENCE):
             _catch_up(log, root, stored)
     except Exception as error:
         say([f"{type(error).__name__}: {error}. It catches up with a later event."])

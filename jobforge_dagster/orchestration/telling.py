@@ -23,7 +23,7 @@ from jobforge_dagster.catalog.documents import GlossaryDocument, TableMetadata
 from jobforge_dagster.catalog.documents.base import Document
 from jobforge_dagster.catalog.documents.transition import TransitionFacts
 from jobforge_dagster.catalog.project import Facts, packed, project
-from jobforge_dagster.catalog.store import glossary_path, table_path, writing
+from jobforge_dagster.catalog.store import PATIENCE, glossary_path, table_path, writing
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.fingerprint import platform_version
 from jobforge_dagster.medallion.layers.staged import Staging
@@ -42,9 +42,6 @@ FACTS = "catalog"
 ROOT, PLATFORM, PACKED = "root", "platform", "facts"
 """Its parts: the data root and the version of the code, to be seen without unpacking the rest."""
 
-
-_PATIENCE = 10
-"""Seconds to wait for whoever else writes into the catalog."""
 
 _FOLDERS = re.compile(r"(?<![\w:/.*])/(?:[^\s/'\":|]+/)+")
 """The folders of an absolute path, and not those of an address."""
@@ -99,7 +96,7 @@ class Step:
         if self._log is not None:
             return
         try:
-            with writing(self.root, _PATIENCE):
+            with writing(self.root, PATIENCE):
                 schemas.write(self.root)
                 chain.mend(self.root)
                 for words in project(self.root, facts, now()):
