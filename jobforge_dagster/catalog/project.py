@@ -20,6 +20,9 @@ from jobforge_dagster.catalog.documents.transition import TransitionFacts
 from jobforge_dagster.catalog.store import CatalogError, glossary_path, put, run_path, table_path
 from jobforge_dagster.medallion.storage.root import DataRoot
 
+FACTS_VERSION = "1.0"
+"""Of the shape of the facts that events carry: a log outlives the code that wrote it."""
+
 
 class Facts(Part):
     """What a step tells the catalog.
@@ -35,7 +38,7 @@ class Facts(Part):
             within the catalog.
     """
 
-    facts_version: str = "1.0"
+    facts_version: str = FACTS_VERSION
     root: str
     platform: str
     table: TableMetadata | None = None
@@ -66,9 +69,12 @@ def unpacked(text: str) -> Facts:
     if known is not None:
         return known
     try:
-        return Facts.model_validate_json(zlib.decompress(b64decode(text)))
+        facts = Facts.model_validate_json(zlib.decompress(b64decode(text)))
     except zlib.error as error:
         raise ValueError(str(error)) from None
+    if facts.facts_version.partition(".")[0] != FACTS_VERSION.partition(".")[0]:
+        raise ValueError(f"facts of version {facts.facts_version}; known is {FACTS_VERSION}")
+    return facts
 
 
 def project(root: DataRoot, facts: Facts, at: datetime) -> list[str]:

@@ -8,7 +8,6 @@ from jobforge_dagster.catalog.audit.evidence import AGAIN, Evidence
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents import TableMetadata
 from jobforge_dagster.catalog.documents.table import ColumnMetadata
-from jobforge_dagster.catalog.store import table_path
 from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER
 
 _MAY_COME_FROM = {
@@ -94,7 +93,7 @@ def _footer(checked: Checked, evidence: Evidence, document: TableMetadata) -> No
         what = (
             f"the document and the footer of the file differ in what was read: {', '.join(differ)}"
         )
-        checked.wrong(_place(evidence, document), what, "Materialise it")
+        checked.wrong(evidence.place(document.table), what, "Materialise it")
 
 
 def _column(
@@ -106,7 +105,7 @@ def _column(
 ) -> None:
     checked.count("columns")
     told, name = column.lineage, column.name
-    where = f"{_place(evidence, document)}, column {name}"
+    where = f"{evidence.place(document.table)}, column {name}"
     if told is None:
         checked.count("without lineage")
         checked.wrong(where, "it has no lineage", _MAKE)
@@ -127,10 +126,6 @@ def _column(
         if each.header not in headers.get(each.source, ()):
             what = f"it comes from the header {each.header!r} of {each.source}, never delivered"
             checked.wrong(where, what, _MAKE)
-
-
-def _place(evidence: Evidence, document: TableMetadata) -> str:
-    return evidence.root.relative(table_path(evidence.root, document.table))
 
 
 CONTROLS = (

@@ -11,7 +11,6 @@ from jobforge_dagster.catalog.audit.evidence import AGAIN, Evidence
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents import TableMetadata
 from jobforge_dagster.catalog.documents.table import Code
-from jobforge_dagster.catalog.store import table_path
 
 _RUN = "Materialise it: its step tells the catalog"
 
@@ -27,7 +26,7 @@ def described(evidence: Evidence) -> Checked:
         checked.count("tables on disk")
         document = evidence.tables.get(key)
         if document is None:
-            checked.wrong(key, f"there is no {_place(evidence, key)}", f"{_RUN}. {AGAIN}")
+            checked.wrong(key, f"there is no {evidence.place(key)}", f"{_RUN}. {AGAIN}")
         else:
             _code(checked, key, document.lineage.code)
             _shape(checked, evidence, document)
@@ -47,7 +46,7 @@ def described(evidence: Evidence) -> Checked:
     for key in evidence.tables:
         if key not in standing:
             what = f"it tells of {key}, which is not on the disk"
-            checked.wrong(_place(evidence, key), what, "Materialise it, or remove the document")
+            checked.wrong(evidence.place(key), what, "Materialise it, or remove the document")
     return checked
 
 
@@ -108,7 +107,7 @@ def _shape(checked: Checked, evidence: Evidence, document: TableMetadata) -> Non
     """Compare what a document says of a file with the file."""
     if document.layer == "staged":
         return
-    place = _place(evidence, document.table)
+    place = evidence.place(document.table)
     facts = evidence.facts(evidence.root.table(document.table))
     if facts is None:
         return
@@ -120,10 +119,6 @@ def _shape(checked: Checked, evidence: Evidence, document: TableMetadata) -> Non
     if document.technical.rows != facts.rows:
         what = f"it tells of {document.technical.rows:,} rows, and the file has {facts.rows:,}"
         checked.wrong(place, what, _RUN)
-
-
-def _place(evidence: Evidence, key: str) -> str:
-    return evidence.root.relative(table_path(evidence.root, key))
 
 
 CONTROLS = (

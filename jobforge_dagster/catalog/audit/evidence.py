@@ -22,7 +22,7 @@ from jobforge_dagster.catalog.documents import (
     TableMetadata,
 )
 from jobforge_dagster.catalog.documents.base import Document
-from jobforge_dagster.catalog.store import LAYERS, CatalogError, get, glossary_path
+from jobforge_dagster.catalog.store import LAYERS, CatalogError, get, glossary_path, table_path
 from jobforge_dagster.medallion.discovery import Declarations, discover
 from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.storage import parquet
@@ -67,6 +67,10 @@ class Evidence:
     def damaged(self, kind: Kind) -> list[Finding]:
         """What could not be read so far, of some kind."""
         return list(self._damaged.get(kind, {}).values())
+
+    def place(self, key: str) -> str:
+        """Where the document of a table lies, below the data root."""
+        return self.root.relative(table_path(self.root, key))
 
     @cached_property
     def declared(self) -> Declarations:

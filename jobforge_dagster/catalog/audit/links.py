@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobforge_dagster.catalog.audit.evidence import AGAIN, Evidence
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents import LayerTransitionLog, TableMetadata
-from jobforge_dagster.catalog.store import glossary_path, run_path, table_path
+from jobforge_dagster.catalog.store import glossary_path, run_path
 
 _GLOSSARY = "Materialise the table and catalog/glossary"
 _ABSENT = "columns of tables that are not made yet"
@@ -33,7 +33,7 @@ def linked(evidence: Evidence) -> Checked:
 def _to_terms(checked: Checked, evidence: Evidence, document: TableMetadata) -> None:
     glossary = evidence.glossary
     terms = {term.id: term for term in glossary.terms} if glossary else {}
-    place = _place(evidence, document.table)
+    place = evidence.place(document.table)
     for column in document.columns:
         if column.term is None:
             continue
@@ -88,11 +88,11 @@ def _to_runs(checked: Checked, evidence: Evidence, document: TableMetadata) -> N
     )
     if not told:
         what = f"run {run} made the table, and neither runs/ nor a transition of it tells of it"
-        checked.wrong(_place(evidence, document.table), what, AGAIN)
+        checked.wrong(evidence.place(document.table), what, AGAIN)
 
 
 def _to_tables(checked: Checked, evidence: Evidence, document: TableMetadata) -> None:
-    place = _place(evidence, document.table)
+    place = evidence.place(document.table)
     above = [] if document.layer == "staged" else document.lineage.upstream
     for key in above:
         checked.count("links")
@@ -143,10 +143,6 @@ def _from_runs(checked: Checked, evidence: Evidence) -> None:
             elif step.outcome == "published" and (run.run_id, step.table) not in told:
                 what = f"its step {step.step} published {step.table}, and no transition tells of it"
                 checked.wrong(place, what, AGAIN)
-
-
-def _place(evidence: Evidence, key: str) -> str:
-    return evidence.root.relative(table_path(evidence.root, key))
 
 
 CONTROLS = (

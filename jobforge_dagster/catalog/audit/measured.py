@@ -9,7 +9,6 @@ import polars as pl
 from jobforge_dagster.catalog.audit.evidence import RESTORE, Evidence
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents import TableMetadata
-from jobforge_dagster.catalog.store import table_path
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.provenance import CARRIED, PROVENANCE
 from jobforge_dagster.medallion.storage import parquet
@@ -91,7 +90,7 @@ def _told(checked: Checked, evidence: Evidence, document: TableMetadata, metrics
     for name in ("completeness", "uniqueness", "validity", "integrity"):
         said = getattr(quality, name) if quality else None
         if not _same(said, getattr(metrics, name)):
-            place = evidence.root.relative(table_path(evidence.root, document.table))
+            place = evidence.place(document.table)
             what = f"it tells a {name} of {said}, and the record beside the data another"
             checked.wrong(place, what, "Materialise the table")
 

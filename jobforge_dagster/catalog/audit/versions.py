@@ -10,7 +10,7 @@ from pathlib import Path
 from jobforge_dagster.catalog.audit.evidence import AGAIN, RESTORE, Evidence
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents.base import Document
-from jobforge_dagster.catalog.store import glossary_path, table_path
+from jobforge_dagster.catalog.store import glossary_path
 from jobforge_dagster.medallion.provenance import PROVENANCE
 from jobforge_dagster.medallion.storage.publications import Publication
 from jobforge_dagster.medallion.storage.quality_facts import schema_version
@@ -85,7 +85,7 @@ def _followed(checked: Checked, evidence: Evidence, key: str) -> None:
     told_version = document.technical.schema_version if document else None
     if document and told_version != standing.table_schema.version:
         what = f"it tells of schema {told_version}, and {standing.table_schema.version} stands"
-        place = evidence.root.relative(table_path(evidence.root, key))
+        place = evidence.place(key)
         checked.wrong(place, what, "Materialise the table")
 
 
