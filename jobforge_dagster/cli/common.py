@@ -1,59 +1,124 @@
-"""What all commands share: how errors, tables and JSON are shown."""
+"""What all commands share: how mistakes, examples, tables and JSON are shown.
+
+The command line must start fast: the modules of this package import nothing heavy (no Polars, no
+DuckDB, no Dagster, no domain) but inside of the functions that need it.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+import re
+import sys
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from difflib import get_close_matches
-from functools import wraps
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
-import click
-import polars as pl
-from rich.box import SIMPLE
-from rich.console import Console
-from rich.table import Table as Grid
+import typer
+from typer.core import TyperGroup
 
-from jobforge_dagster.medallion.declare import Source
-from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
 
+if TYPE_CHECKING:
+    import polars as pl
 
-def command(
-    group: click.Group, name: str | None = None, examples: Sequence[str] = ()
-) -> Callable[[Callable[..., None]], click.Command]:
-    """A command of a group, whose errors are words for people.
+    from jobforge_dagster.medallion.declare import Source
+
+PROGRAM = "jobforge"
+
+AsJson = Annotated[bool, typer.Option("--json", help="For programs.")]
+"""The option that every command which tells something has."""
+
+_TAG = re.compile(r"\[(?=[a-z#/@][^\[]*?\])")
+"""The bracket that rich would take for markup."""
+
+_LINE_END = re.compile(r"(?<=\S)\n(?=[^\s*-])")
+"""The end of a line in the middle of a paragraph, where the terminal may be wider."""
+
+
+class InWords(TyperGroup):
+    """A group of commands whose errors are words for people, never a traceback.
+
+    Only the group that the program starts with tells them, so each is told once. What the platform
+    or the disk refuses exits with 1, a command line that cannot be understood with 2, and one that
+    was interrupted with 130.
+    """
+
+    def __init__(self, **settings: Any) -> None:
+        super().__init__(**settings)
+        for command in self.commands.values():
+            command.help = _LINE_END.sub(" ", command.help or "")
+
+    def list_commands(self, ctx: Any) -> list[str]:
+        """The names of its commands, in the order of the alphabet."""
+        return sorted(super().list_commands(ctx))
+
+    def main(self, *arguments: Any, **options: Any) -> NoReturn:
+        """Run the program and end the process."""
+        options |= {"prog_name": PROGRAM, "standalone_mode": False}
+        try:
+            code = super().main(*arguments, **options)
+        except JobForgeError as error:
+            code = _told(str(error))
+        except OSError as error:
+            where = f": {error.filename}" if error.filename else ""
+            code = _told(f"{error.strerror or error}{where}")
+        except typer.TyperException as error:
+            code = _told_of_usage(error)
+        except typer.Abort:
+            code = _told("It was given up.")
+        sys.exit(code if isinstance(code, int) else 0)
+
+
+def _told(message: str) -> int:
+    typer.echo(f"Error: {message}", err=True)
+    return 1
+
+
+def _told_of_usage(error: typer.TyperException) -> int:
+    context: typer.Context | None = getattr(error, "ctx", None)
+    message = error.format_message()
+    if message and context is not None:
+        typer.echo(context.get_usage(), err=True)
+        typer.echo(f"Try '{context.command_path} --help' for help.\n", err=True)
+    if message:  # without one, the help was shown
+        typer.echo(f"Error: {message}", err=True)
+    return error.exit_code
+
+
+def fail(message: str) -> NoReturn:
+    """End the command: tell why, exit with 1."""
+    _told(message)
+    raise typer.Exit(1)
+
+
+def commands(text: str, **options: Any) -> typer.Typer:
+    """A group of commands; alone, it shows its help.
 
     Args:
-        group: to which it is added.
-        name: of the command; without it, that of its function.
-        examples: whole command lines, for its help.
+        text: what it is for.
+        options: further ones of ``typer.Typer``.
     """
-    shown = "\b\nExamples:\n" + "\n".join(f"  {example}" for example in examples)
+    options.setdefault("no_args_is_help", not options.get("invoke_without_command"))
+    options.setdefault("add_completion", False)
+    return typer.Typer(
+        help=text,
+        cls=InWords,
+        context_settings={"help_option_names": ["-h", "--help"]},
+        rich_markup_mode="rich",
+        pretty_exceptions_enable=False,
+        **options,
+    )
 
-    def declare(function: Callable[..., None]) -> click.Command:
-        @wraps(function)
-        def told(**options: Any) -> None:
-            with in_words():
-                function(**options)
 
-        return group.command(name, epilog=shown if examples else None)(told)
-
-    return declare
+def examples(*lines: str) -> str:
+    """The end of a command's help: whole command lines."""
+    told = "\n".join(f"  {_TAG.sub(_escaped, line)}" for line in lines)
+    return f"\nExamples:\n{told}"  # the first line, which is empty, keeps the indentation
 
 
-@contextmanager
-def in_words() -> Iterator[None]:
-    """Tell errors of people, of the platform and of the disk without a traceback."""
-    try:
-        yield
-    except JobForgeError as error:
-        raise click.ClickException(str(error)) from None
-    except OSError as error:
-        where = f": {error.filename}" if error.filename else ""
-        raise click.ClickException(f"{error.strerror or error}{where}") from None
+def _escaped(bracket: re.Match[str]) -> str:
+    return f"\\{bracket[0]}"
 
 
 def source_called(name: str) -> Source:
@@ -62,6 +127,8 @@ def source_called(name: str) -> Source:
     Raises:
         JobForgeError: there is none; tells the closest.
     """
+    from jobforge_dagster.medallion.discovery import discover, packages_from_environment
+
     declared = {source.name: source for source in discover(packages_from_environment()).sources}
     if name in declared:
         return declared[name]
@@ -72,7 +139,7 @@ def source_called(name: str) -> Source:
 
 def print_json(value: Any) -> None:
     """Print a value for programs."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_text))
+    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_text))
 
 
 def _text(value: Any) -> str:
@@ -86,12 +153,29 @@ def print_grid(rows: pl.DataFrame, *, nothing: str) -> None:
         rows: the table.
         nothing: what to say of an empty one.
     """
-    if rows.is_empty():
-        click.echo(nothing)
+    print_rows(rows.columns, rows.rows(), nothing=nothing)
+
+
+def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, nothing: str) -> None:
+    """Print a table for people, from rows that are no frame.
+
+    Args:
+        names: of its columns.
+        rows: their values.
+        nothing: what to say if there is no row.
+    """
+    from rich.box import SIMPLE
+    from rich.console import Console
+    from rich.table import Column
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid(*(Column(Text(name)) for name in names), box=SIMPLE, pad_edge=False)
+    for row in rows:
+        grid.add_row(*(Text(_cell(value)) for value in row))
+    if not grid.row_count:
+        typer.echo(nothing)
         return
-    grid = Grid(*rows.columns, box=SIMPLE, pad_edge=False)
-    for row in rows.iter_rows():
-        grid.add_row(*map(_cell, row))
     console = Console()
     if not console.is_terminal:
         console = Console(width=200)  # what is cut to a narrow pipe cannot be searched

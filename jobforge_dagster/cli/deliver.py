@@ -6,47 +6,48 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    DownloadColumn,
-    MofNCompleteColumn,
-    Progress,
-    TaskID,
-    TextColumn,
-    TimeRemainingColumn,
-    TransferSpeedColumn,
-)
+import typer
 
-from jobforge_dagster.cli.common import command, print_json, source_called
-from jobforge_dagster.medallion.declare import Source
-from jobforge_dagster.medallion.discovery import discover, packages_from_environment
+from jobforge_dagster.cli import completing
+from jobforge_dagster.cli.app import app
+from jobforge_dagster.cli.common import AsJson, examples, print_json, source_called
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage.root import DataRoot
 
-_group = click.Group()
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
+    from jobforge_dagster.medallion.declare import Source
 
 
-@command(
-    _group,
-    "ingest",
-    examples=[
+@app.command(
+    epilog=examples(
         "jobforge ingest ~/Downloads/noc_structure_2026.csv",
         "jobforge ingest figures.csv --source cops_summary",
-    ],
+    )
 )
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("--source", "name", help="The source that they belong to, if their names do not say.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def ingest(files: tuple[Path, ...], name: str | None, as_json: bool) -> None:
+def ingest(
+    files: list[Path],
+    name: Annotated[
+        str | None,
+        typer.Option(
+            "--source",
+            help="The source that they belong to, if their names do not say.",
+            autocompletion=completing.sources,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Put files into the landing folder and stage them.
 
     A file that lies there already is staged where it is. What follows from it is made by the next
     run, or by the sensor.
     """
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
     from jobforge_dagster.orchestration.ingest import ingest as run  # loads Dagster
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
@@ -62,20 +63,34 @@ def ingest(files: tuple[Path, ...], name: str | None, as_json: bool) -> None:
     _print([asdict(outcome) for outcome in outcomes], as_json, _told_of_batches)
 
 
-@command(
-    _group, "fetch", examples=["jobforge fetch", "jobforge fetch noc_structure cops_employment"]
-)
-@click.argument("names", nargs=-1, metavar="[SOURCE]…")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def fetch(names: tuple[str, ...], as_json: bool) -> None:
+@app.command(epilog=examples("jobforge fetch", "jobforge fetch noc_structure cops_employment"))
+def fetch(
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="SOURCE", help="Names of sources.", autocompletion=completing.sources
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Download the publishers' current files into the landing folder.
 
     Without a name: those of every source that says where it can be downloaded. What did not change
     is not transferred again; what was cut off is continued. Staging is the next run's.
     """
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        DownloadColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+
     from jobforge_dagster.medallion.fetching.fetch import client, fetch_all  # loads httpx
 
-    wanted = _wanted(names)
+    wanted = _wanted(names or ())
     columns = (
         TextColumn("{task.description}"),
         BarColumn(),
@@ -98,6 +113,8 @@ def _wanted(names: Sequence[str]) -> list[Source]:
     """The sources of some names; without a name, all that can be downloaded."""
     if names:
         return [source_called(name) for name in names]
+    from jobforge_dagster.medallion.discovery import discover, packages_from_environment
+
     declared = discover(packages_from_environment()).sources
     found = [source for source in declared if source.fetch]
     if not found:
@@ -117,9 +134,9 @@ def _print(
         print_json(outcomes)
     for outcome in outcomes if not as_json else ():
         failure = outcome["failure"]
-        click.echo(f"{outcome['source']}: {failure or told(outcome)}", err=bool(failure))
+        typer.echo(f"{outcome['source']}: {failure or told(outcome)}", err=bool(failure))
     if any(outcome["failure"] for outcome in outcomes):
-        raise click.exceptions.Exit(1)
+        raise typer.Exit(1)
 
 
 def _told_of_batches(outcome: dict[str, Any]) -> str:

@@ -3,54 +3,66 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-import click
-import polars as pl
+import typer
 
-from jobforge_dagster.cli.common import command, print_grid, print_json
+from jobforge_dagster.cli import completing
+from jobforge_dagster.cli.app import app
+from jobforge_dagster.cli.common import AsJson, commands, examples, print_grid, print_json
 from jobforge_dagster.medallion.errors import JobForgeError
-from jobforge_dagster.medallion.storage import quarantine as records
 from jobforge_dagster.medallion.storage.root import DataRoot
 
-STATES = ["open", "replayed", "waived", "superseded", "all"]
+if TYPE_CHECKING:
+    import polars as pl
+
 _JSON_COLUMNS = ("original", "row", "survivor")
 
+State = Literal["open", "replayed", "waived", "superseded", "all"]
 
-@click.group()
-def quarantine() -> None:
-    """Rows that tables refused: list, show, replay and waive them."""
+OfTable = Annotated[
+    str | None,
+    typer.Option(
+        "--table",
+        help="Key of a table, e.g. silver/oasis/interest.",
+        autocompletion=completing.table_keys,
+    ),
+]
+OfRule = Annotated[str | None, typer.Option("--rule", help="Name of a rule, or its whole id.")]
+OfRun = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        help="Run that refused the rows, or the start of its id.",
+        autocompletion=completing.runs,
+    ),
+]
+InState = Annotated[State, typer.Option("--state", help="What became of the records.")]
+
+quarantine = commands("Rows that tables refused: list, show, replay and waive them.")
+app.add_typer(quarantine, name="quarantine")
 
 
-def _filters(function: Callable[..., None]) -> Callable[..., None]:
-    """The options that narrow records down."""
-    options = [
-        click.option("--table", help="Key of a table, e.g. silver/oasis/interest."),
-        click.option("--rule", help="Name of a rule, or its whole id."),
-        click.option("--run", help="Run that refused the rows, or the start of its id."),
-        click.option(
-            "--state",
-            type=click.Choice(STATES),
-            default="open",
-            show_default=True,
-            help="What became of the records.",
-        ),
-        click.option("--json", "as_json", is_flag=True, help="For programs."),
-    ]
-    for option in reversed(options):
-        function = option(function)
-    return function
-
-
-@command(quarantine)
-@_filters
-def list(as_json: bool, **wanted: str | None) -> None:  # noqa: A001
+@quarantine.command(
+    "list",
+    epilog=examples(
+        "jobforge quarantine list", "jobforge quarantine list --table silver/oasis/interest"
+    ),
+)
+def list_counts(
+    table: OfTable = None,
+    rule: OfRule = None,
+    run: OfRun = None,
+    state: InState = "open",
+    as_json: AsJson = False,
+) -> None:
     """Count refused rows by table, rule and run."""
+    import polars as pl
+
     rows = (
-        _found(**wanted)
+        _found(table, rule, run, state)
         .with_columns(rule=pl.col("broken").list.eval(pl.element().struct.field("rule")))
         .explode("rule")
         .with_columns(
@@ -68,16 +80,28 @@ def list(as_json: bool, **wanted: str | None) -> None:  # noqa: A001
     print_grid(rows, nothing="No row is refused.")
 
 
-@command(quarantine)
-@click.argument("record", required=False)
-@click.option("--limit", default=20, show_default=True, help="How many records at most.")
-@_filters
-def show(record: str | None, limit: int, as_json: bool, **wanted: str | None) -> None:
+@quarantine.command(
+    epilog=examples(
+        "jobforge quarantine show --rule profile_code_exists",
+        "jobforge quarantine show 5b1f0c2e --json",
+    )
+)
+def show(
+    record: Annotated[str | None, typer.Argument()] = None,
+    limit: Annotated[int, typer.Option(help="How many records at most.")] = 20,
+    table: OfTable = None,
+    rule: OfRule = None,
+    run: OfRun = None,
+    state: InState = "open",
+    as_json: AsJson = False,
+) -> None:
     """Show refused rows with their reasons and original values.
 
     RECORD is the id of one record, or its start.
     """
-    found = _found(**{**wanted, "state": "all" if record else wanted["state"]})
+    import polars as pl
+
+    found = _found(table, rule, run, "all" if record else state)
     if record:
         found = found.filter(pl.col("record_id").str.starts_with(record))
     rows = [_parsed(row) for row in found.head(limit).collect().to_dicts()]
@@ -90,45 +114,68 @@ def show(record: str | None, limit: int, as_json: bool, **wanted: str | None) ->
         _print_record(row)
     total = found.select(pl.len()).collect().item()
     if total > len(rows):
-        click.echo(f"{len(rows)} of {total} records; --limit shows more.")
+        typer.echo(f"{len(rows)} of {total} records; --limit shows more.")
     if not rows:
-        click.echo("No row is refused.")
+        typer.echo("No row is refused.")
 
 
-@command(quarantine)
-@click.option("--table", "tables", multiple=True, help="Key of a table; all, if none is named.")
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-def replay(tables: tuple[str, ...], as_json: bool) -> None:
+@quarantine.command(
+    epilog=examples(
+        "jobforge quarantine replay", "jobforge quarantine replay --table silver/oasis/interest"
+    )
+)
+def replay(
+    tables: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--table",
+            help="Key of a table; all, if none is named.",
+            autocompletion=completing.table_keys,
+        ),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Judge refused rows again under the present rules, corrections and waivers.
 
     Rows that pass now enter their table, and what reads it is made again.
     """
+    import polars as pl
+
     from jobforge_dagster.orchestration.replay import replay as run  # loads Dagster
 
-    outcome = run(DataRoot.from_environment(), tables)
+    outcome = run(DataRoot.from_environment(), tables or ())
     if as_json:
         print_json(asdict(outcome))
     else:
         rows = pl.DataFrame([asdict(table) for table in outcome.tables])
         print_grid(rows, nothing="No row is refused.")
         for table, reason in outcome.failures.items():
-            click.echo(f"{table} failed: {reason}", err=True)
+            typer.echo(f"{table} failed: {reason}", err=True)
     if outcome.failures:
-        raise click.exceptions.Exit(1)
+        raise typer.Exit(1)
 
 
-@command(quarantine)
-@click.argument("record")
-@click.option("--rule", required=True, help="The rule that the row may break.")
-@click.option("--by", required=True, help="Who answers for it.")
-@click.option("--why", required=True, help="The reason.")
-@click.option("--until", required=True, type=click.DateTime(["%Y-%m-%d"]), help="The last day.")
-def waive(record: str, rule: str, by: str, why: str, until: datetime) -> None:
+@quarantine.command(
+    epilog=examples(
+        "jobforge quarantine waive 5b1f0c2e --rule profile_code_exists --by team:skills "
+        "--why 'a new profile' --until 2026-12-31"
+    )
+)
+def waive(
+    record: str,
+    rule: Annotated[str, typer.Option(help="The rule that the row may break.")],
+    by: Annotated[str, typer.Option(help="Who answers for it.")],
+    why: Annotated[str, typer.Option(help="The reason.")],
+    until: Annotated[datetime, typer.Option(formats=["%Y-%m-%d"], help="The last day.")],
+    as_json: AsJson = False,
+) -> None:
     """Accept a refused row despite a rule, until a day.
 
     RECORD is the id of one open record, or its start. The waiver is written to waivers.yaml at the
     data root; it takes effect when the table is made next, as by: jobforge quarantine replay
     """
+    import polars as pl
+
     from jobforge_dagster.orchestration.waive import waiver_for  # loads Dagster
 
     root = DataRoot.from_environment()
@@ -140,7 +187,10 @@ def waive(record: str, rule: str, by: str, why: str, until: datetime) -> None:
     waiver = waiver_for(
         root, _parsed(rows[0]), rule, by=by, why=why, until=until.date(), today=_today()
     )
-    click.echo(
+    if as_json:
+        print_json(waiver.model_dump(mode="json"))
+        return
+    typer.echo(
         f"{waiver.id} is written to {root.waivers.name}. It takes effect by: "
         f"jobforge quarantine replay --table {waiver.table}"
     )
@@ -150,12 +200,16 @@ def _found(
     table: str | None = None,
     rule: str | None = None,
     run: str | None = None,
-    state: str | None = "open",
+    state: State = "open",
 ) -> pl.LazyFrame:
+    import polars as pl
+
+    from jobforge_dagster.medallion.storage import quarantine as records
+
     root = DataRoot.from_environment()
     open_ones, resolved = records.open_records(root), records.resolved_records(root)
     found = open_ones if state == "open" else pl.concat([open_ones, resolved])
-    if state not in ("all", None):
+    if state != "all":
         found = found.filter(pl.col("state") == state)
     if table:
         found = found.filter(pl.col("table") == table)
@@ -177,14 +231,14 @@ def _parsed(row: dict[str, Any]) -> dict[str, Any]:
 
 def _print_record(row: dict[str, Any]) -> None:
     where = f"{row['source_file']}, record {row['source_row']}"
-    click.echo(f"{row['record_id']}  {row['table']}  {row['fate']}, {row['state']}  ({where})")
+    typer.echo(f"{row['record_id']}  {row['table']}  {row['fate']}, {row['state']}  ({where})")
     for broken in row["broken"]:
-        click.echo(f"  {broken['rule']} @ {broken['version']}: {broken['message']}")
+        typer.echo(f"  {broken['rule']} @ {broken['version']}: {broken['message']}")
     for name in ("original", "row", "survivor"):
         if row[name] is not None:
-            click.echo(f"  {name}: {json.dumps(row[name], ensure_ascii=False)}")
+            typer.echo(f"  {name}: {json.dumps(row[name], ensure_ascii=False)}")
     for event in row["history"]:
-        click.echo(f"  {event['at']:%Y-%m-%d %H:%M} {event['state']}: {event['why']}")
+        typer.echo(f"  {event['at']:%Y-%m-%d %H:%M} {event['state']}: {event['why']}")
 
 
 def _today() -> Any:

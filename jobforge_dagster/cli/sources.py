@@ -4,43 +4,68 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-import click
-import polars as pl
+import typer
 
+from jobforge_dagster.cli import completing
+from jobforge_dagster.cli.app import app
 from jobforge_dagster.cli.common import (
-    command,
-    in_words,
-    print_grid,
+    AsJson,
+    commands,
+    examples,
     print_json,
+    print_rows,
     source_called,
 )
-from jobforge_dagster.medallion.declare import Source
-from jobforge_dagster.medallion.discovery import discover, packages_from_environment
 from jobforge_dagster.medallion.errors import JobForgeError
-from jobforge_dagster.medallion.storage import deliveries
-from jobforge_dagster.medallion.storage.landing import landed
-from jobforge_dagster.medallion.storage.noticing import Due, look
 from jobforge_dagster.medallion.storage.root import DataRoot
 
+if TYPE_CHECKING:
+    from jobforge_dagster.medallion.declare import Source
+    from jobforge_dagster.medallion.storage.noticing import Due
 
-@click.group(invoke_without_command=True)
-@click.option("--json", "as_json", is_flag=True, help="For programs.")
-@click.pass_context
-def sources(context: click.Context, as_json: bool) -> None:
-    """List the sources: their files, deliveries and rows, and what is missing or due."""
-    if context.invoked_subcommand is None:
-        with in_words():
-            _list(as_json)
+_SHOWN = ("source", "files", "deliveries", "last", "rows", "age_days", "state")
+
+sources = commands(
+    "List the sources: their files, deliveries and rows, and what is missing or due.",
+    invoke_without_command=True,
+    epilog=examples("jobforge sources", "jobforge sources --json"),
+)
+app.add_typer(sources, name="sources")
 
 
-@command(sources, "suggest", examples=["jobforge sources suggest wages.csv > wages.py"])
-@click.argument("file", type=click.Path(path_type=Path))
-@click.option("--sheet", help="The sheet of a workbook that has several.")
-@click.option("--header-row", default=1, show_default=True, help="The row of its headers.")
-@click.option("--records", help="Where the records of a JSON object are: result.items")
-def suggest(file: Path, sheet: str | None, header_row: int, records: str | None) -> None:
+@sources.callback()
+def _list(context: typer.Context, as_json: AsJson = False) -> None:
+    if context.invoked_subcommand is not None:
+        return
+    from jobforge_dagster.medallion.discovery import discover, packages_from_environment
+    from jobforge_dagster.medallion.storage.noticing import look
+
+    root, now = DataRoot.from_environment(), datetime.now(UTC)
+    declared = discover(packages_from_environment())
+    found = look(root, declared, now)
+    due = {each.key: each for each in found.due}
+    rows = [_row(root, source, due, now) for source in declared.sources]
+    if as_json:
+        print_json(rows)
+        return
+    shown = [[row[name] for name in _SHOWN] for row in rows]
+    print_rows(_SHOWN, shown, nothing="No source is declared.")
+
+
+@sources.command(epilog=examples("jobforge sources suggest wages.csv > wages.py"))
+def suggest(
+    file: Path,
+    sheet: Annotated[
+        str | None, typer.Option(help="The sheet of a workbook that has several.")
+    ] = None,
+    header_row: Annotated[int, typer.Option(help="The row of its headers.")] = 1,
+    records: Annotated[
+        str | None, typer.Option(help="Where the records of a JSON object are: result.items")
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
     """Print a domain file for a file that no source claims, to start from.
 
     Saved into the folder of the domains, it works as it is.
@@ -53,48 +78,42 @@ def suggest(file: Path, sheet: str | None, header_row: int, records: str | None)
         found = Excel(sheet, header_row)
     if isinstance(found, Json):
         found = Json(records)
-    click.echo(text_for(file, found), nl=False)
+    text = text_for(file, found)
+    if as_json:
+        print_json({"file": file.as_posix(), "text": text})
+        return
+    typer.echo(text, nl=False)
 
 
-@command(
-    sources,
-    "withdraw",
-    examples=["jobforge sources withdraw orders 5b1f0c2e --by team:shop --why 'not ours'"],
+@sources.command(
+    epilog=examples("jobforge sources withdraw orders 5b1f0c2e --by team:shop --why 'not ours'")
 )
-@click.argument("source")
-@click.argument("batch")
-@click.option("--by", required=True, help="Who answers for it.")
-@click.option("--why", required=True, help="The reason.")
-def withdraw(source: str, batch: str, by: str, why: str) -> None:
+def withdraw(
+    source: Annotated[str, typer.Argument(autocompletion=completing.sources)],
+    batch: Annotated[str, typer.Argument(help="Its id, or the start of it.")],
+    by: Annotated[str, typer.Option(help="Who answers for it.")],
+    why: Annotated[str, typer.Option(help="The reason.")],
+    as_json: AsJson = False,
+) -> None:
     """Take a delivery out of force, as one that came by mistake.
 
     It stays staged. The tables are made without it by the next run.
     """
+    from jobforge_dagster.medallion.storage import deliveries
+
     told = deliveries.withdraw(
         DataRoot.from_environment(), source_called(source), batch, f"{by}: {why}", datetime.now(UTC)
     )
-    click.echo(f"{source}: batch {told.batch_id} ({told.file}) is withdrawn. It stays staged.")
-
-
-def _list(as_json: bool) -> None:
-    root, now = DataRoot.from_environment(), datetime.now(UTC)
-    declared = discover(packages_from_environment())
-    found = look(root, declared, now)
-    due = {each.key: each for each in found.due}
-    rows = [_row(root, source, due, now) for source in declared.sources]
     if as_json:
-        print_json(rows)
+        print_json({"source": source, "batch_id": told.batch_id, "file": told.file})
         return
-    shown = pl.DataFrame(rows, infer_schema_length=None) if rows else pl.DataFrame()
-    print_grid(
-        shown.select("source", "files", "deliveries", "last", "rows", "age_days", "state")
-        if rows
-        else shown,
-        nothing="No source is declared.",
-    )
+    typer.echo(f"{source}: batch {told.batch_id} ({told.file}) is withdrawn. It stays staged.")
 
 
 def _row(root: DataRoot, source: Source, due: dict[str, Due], now: datetime) -> dict[str, Any]:
+    from jobforge_dagster.medallion.storage import deliveries
+    from jobforge_dagster.medallion.storage.landing import landed
+
     lying = landed(root, source)
     trouble = None
     try:

@@ -3,112 +3,124 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime
 from difflib import get_close_matches
+from typing import Any
 
-import click
-import polars as pl
+import typer
 
-from jobforge_dagster.catalog import chain
-from jobforge_dagster.catalog.documents import (
-    GlossaryDocument,
-    LayerTransitionLog,
-    TableMetadata,
-)
-from jobforge_dagster.catalog.store import LAYERS, CatalogError, get, glossary_path, table_path
-from jobforge_dagster.cli.common import print_grid, print_json
+from jobforge_dagster.asking.names import LAYERS
+from jobforge_dagster.cli.common import print_json, print_rows
+from jobforge_dagster.cli.plain import plain, table_path
+from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
 def tell_table(root: DataRoot, key: str, *, as_json: bool) -> None:
     """Tell of a table."""
-    table = _document(root, key)
-    if as_json:
-        print_json(table.model_dump(mode="json"))
-        return
-    technical, lineage, governance = table.technical, table.lineage, table.governance
-    click.echo(f"{table.table}: {table.business.description}")
-    for name, text in (
-        ("purpose", table.business.purpose),
-        ("answers", "\n            ".join(table.business.business_questions)),
-        ("rows", f"{technical.rows} in {technical.columns} columns, {technical.bytes} bytes"),
-        ("version", technical.schema_version),
-        ("updated", f"{technical.updated:%Y-%m-%d %H:%M} UTC by run {technical.updated_by_run}"),
-        ("owner", f"{governance.owner}, steward {governance.steward}"),
-        ("class", governance.classification),
-        ("made by", f"{lineage.code.file}: {lineage.code.symbol}" if lineage.code else None),
-        ("made of", ", ".join(lineage.upstream)),
-        ("read by", ", ".join(lineage.downstream)),
-        ("files", ", ".join(lineage.source_files)),
-        ("gaps", f"{len(table.gaps)} facts that nobody declared" if table.gaps else None),
-    ):
-        if text:
-            click.echo(f"  {name:<9} {text}")
-    rows = [
-        (column.name, column.type, column.description.en, column.term, column.classification)
-        for column in table.columns
-    ]
-    names = ("column", "type", "meaning", "term", "class")
-    print_grid(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"), nothing="")
+    with _document(root, key) as table:
+        if as_json:
+            print_json(table)
+            return
+        technical, lineage, governance = table["technical"], table["lineage"], table["governance"]
+        business, code = table["business"], lineage["code"]
+        updated = f"{_moment(technical['updated']):%Y-%m-%d %H:%M} UTC"
+        size = f"{technical['rows']} in {technical['columns']} columns, {technical['bytes']} bytes"
+        typer.echo(f"{table['table']}: {business['description']}")
+        for name, text in (
+            ("purpose", business["purpose"]),
+            ("answers", "\n            ".join(business["business_questions"])),
+            ("rows", size),
+            ("version", technical["schema_version"]),
+            ("updated", f"{updated} by run {technical['updated_by_run']}"),
+            ("owner", f"{governance['owner']}, steward {governance['steward']}"),
+            ("class", governance["classification"]),
+            ("made by", f"{code['file']}: {code['symbol']}" if code else None),
+            ("made of", ", ".join(lineage["upstream"])),
+            ("read by", ", ".join(lineage["downstream"])),
+            ("files", ", ".join(lineage["source_files"])),
+            ("gaps", f"{len(table['gaps'])} facts that nobody declared" if table["gaps"] else None),
+        ):
+            if text:
+                typer.echo(f"  {name:<9} {text}")
+        rows = [
+            (
+                column["name"],
+                column["type"],
+                column["description"]["en"],
+                column["term"],
+                column["classification"],
+            )
+            for column in table["columns"]
+        ]
+        print_rows(("column", "type", "meaning", "term", "class"), rows, nothing="")
 
 
 def tell_column(root: DataRoot, key: str, name: str, *, as_json: bool) -> None:
     """Tell of a column, down to the delivered headers."""
-    table = _document(root, key)
-    found = {column.name: column for column in table.columns}
-    if name not in found:
-        close = get_close_matches(name, found, n=1)
-        hint = f" Did you mean {close[0]}?" if close else ""
-        raise CatalogError(f"{key} has no column {name}.{hint}")
-    column = found[name]
-    if as_json:
-        print_json(column.model_dump(mode="json"))
-        return
-    click.echo(f"{key}.{name} ({column.type}): {column.description.en or 'nobody said what it is'}")
-    if column.description.fr:
-        click.echo(f"  {column.description.fr}")
-    made_of = column.lineage
-    for source in made_of.direct if made_of else ():
-        click.echo(f"  made of    {source.table}.{source.column} ({source.kind})")
-    for deciding in made_of.indirect if made_of else ():
-        kinds = ", ".join(deciding.kinds)
-        click.echo(f"  decided by {deciding.table}.{deciding.column} ({kinds})")
-    for origin in made_of.origins if made_of else ():
-        how = ", ".join([*([origin.kind] if origin.kind else []), *origin.kinds])
-        click.echo(f"  from       {origin.source}: {origin.header!r} ({how})")
-    for reason in made_of.opaque if made_of else ():
-        click.echo(f"  opaque     {reason}")
-    deciding_rows = [f"{each.table}.{each.column}" for each in table.lineage.rows]
-    if deciding_rows:
-        click.echo(f"  rows by    {', '.join(deciding_rows)}")
+    with _document(root, key) as table:
+        found = {column["name"]: column for column in table["columns"]}
+        if name not in found:
+            close = get_close_matches(name, found, n=1)
+            hint = f" Did you mean {close[0]}?" if close else ""
+            raise JobForgeError(f"{key} has no column {name}.{hint}")
+        column = found[name]
+        if as_json:
+            print_json(column)
+            return
+        meaning = column["description"]
+        typer.echo(f"{key}.{name} ({column['type']}): {meaning['en'] or 'nobody said what it is'}")
+        if meaning["fr"]:
+            typer.echo(f"  {meaning['fr']}")
+        if column["lineage"]:
+            _tell_made_of(column["lineage"])
+        deciding = [f"{each['table']}.{each['column']}" for each in table["lineage"]["rows"]]
+        if deciding:
+            typer.echo(f"  rows by    {', '.join(deciding)}")
+
+
+def _tell_made_of(made_of: dict[str, Any]) -> None:
+    for source in made_of["direct"]:
+        typer.echo(f"  made of    {source['table']}.{source['column']} ({source['kind']})")
+    for deciding in made_of["indirect"]:
+        kinds = ", ".join(deciding["kinds"])
+        typer.echo(f"  decided by {deciding['table']}.{deciding['column']} ({kinds})")
+    for origin in made_of["origins"]:
+        how = ", ".join([*([origin["kind"]] if origin["kind"] else []), *origin["kinds"]])
+        typer.echo(f"  from       {origin['source']}: {origin['header']!r} ({how})")
+    for reason in made_of["opaque"]:
+        typer.echo(f"  opaque     {reason}")
 
 
 def tell_transitions(root: DataRoot, key: str, last: int, *, as_json: bool) -> None:
     """Tell how a table came to be as it stands."""
     paths = []
     if all(part not in ("", "..") for part in key.split("/")):
-        folder = chain.lineage(root) / key
+        folder = root.catalog / "lineage" / key
         found = sorted(path.name for path in folder.glob("*.json"))
         paths = [folder / name for name in found[-last:]]
     if not paths:
         raise _unknown(root, key)
-    records = [get(root, path, LayerTransitionLog) for path in paths]
+    with plain(root, "LayerTransitionLog", paths) as records:
+        rows = [
+            (
+                f"{_moment(record['completed_at']):%Y-%m-%d %H:%M:%S}",
+                record["status"],
+                f"{record['row_count_in']} > {record['row_count_out']}",
+                str(record["rows_quarantined"]),
+                record["run_id"][:8],
+                (record["output_sha256"] or "")[:12],
+                "; ".join(record["errors"] or record["transforms_applied"])[:80],
+            )
+            for record in records
+        ]
     if as_json:
-        print_json([record.model_dump(mode="json") for record in records])
+        print_json(records)
         return
-    rows = [
-        (
-            f"{record.completed_at:%Y-%m-%d %H:%M:%S}",
-            record.status,
-            f"{record.row_count_in} > {record.row_count_out}",
-            str(record.rows_quarantined),
-            record.run_id[:8],
-            (record.output_sha256 or "")[:12],
-            "; ".join(record.errors or record.transforms_applied)[:80],
-        )
-        for record in records
-    ]
     names = ("completed (UTC)", "status", "rows", "quarantined", "run", "sha256", "what")
-    print_grid(pl.DataFrame(rows, schema=dict.fromkeys(names, pl.String), orient="row"), nothing="")
+    print_rows(names, rows, nothing="")
 
 
 def tell_gaps(root: DataRoot, *, as_json: bool) -> None:
@@ -118,22 +130,19 @@ def tell_gaps(root: DataRoot, *, as_json: bool) -> None:
         for layer in LAYERS
         for path in sorted((root.catalog / "tables" / layer).glob("*.json"))
     ]
-    found = {
-        table.table: table.gaps for table in (get(root, path, TableMetadata) for path in paths)
-    }
-    glossary = glossary_path(root)
-    unused = get(root, glossary, GlossaryDocument).unused if glossary.exists() else ()
+    with plain(root, "TableMetadata", paths) as tables:
+        found = {table["table"]: table["gaps"] for table in tables}
+    glossary = root.catalog / "glossary" / "glossary.json"
+    with plain(root, "GlossaryDocument", [glossary] if glossary.exists() else []) as documents:
+        unused = [term for document in documents for term in document["unused"]]
     if as_json:
         print_json({"tables": found, "unused_terms": unused})
         return
     kinds = Counter(_kind(gap) for gaps in found.values() for gap in gaps)
     rows = sorted(kinds.items(), key=lambda each: (-each[1], each[0]))
-    print_grid(
-        pl.DataFrame(rows, schema={"nobody said": pl.String, "times": pl.Int64}, orient="row"),
-        nothing="Everything is declared.",
-    )
+    print_rows(("nobody said", "times"), rows, nothing="Everything is declared.")
     if unused:
-        click.echo(f"No column holds the terms {', '.join(unused)}.")
+        typer.echo(f"No column holds the terms {', '.join(unused)}.")
 
 
 def _kind(gap: str) -> str:
@@ -144,23 +153,30 @@ def _kind(gap: str) -> str:
     return f"{parts[1]}: {parts[-1]}" if parts[1:2] == ["sources"] else gap
 
 
-def _document(root: DataRoot, key: str) -> TableMetadata:
+def _moment(text: str) -> datetime:
+    return datetime.fromisoformat(text)
+
+
+@contextmanager
+def _document(root: DataRoot, key: str) -> Iterator[dict[str, Any]]:
     path = table_path(root, key)
     if not path.exists():
         raise _unknown(root, key)
-    table = get(root, path, TableMetadata)
-    if table.table != key:
-        raise _unknown(root, key)
-    return table
+    with plain(root, "TableMetadata", [path]) as [table]:
+        if table["table"] != key:
+            raise _unknown(root, key)
+        yield table
 
 
-def _unknown(root: DataRoot, key: str) -> CatalogError:
-    folder = chain.lineage(root)
-    known = sorted({path.parent.relative_to(folder).as_posix() for path in chain.records(root)})
+def _unknown(root: DataRoot, key: str) -> JobForgeError:
+    folder = root.catalog / "lineage"
+    known = sorted(
+        {path.parent.relative_to(folder).as_posix() for path in folder.glob("*/**/*.json")}
+    )
     if not known:
-        return CatalogError(
+        return JobForgeError(
             "The catalog is empty. Make the tables first: dagster asset materialize --select '*'"
         )
     close = get_close_matches(key, known, n=1)
     hint = f" The closest is {close[0]}." if close else ""
-    return CatalogError(f"The catalog knows no table {key!r}.{hint}")
+    return JobForgeError(f"The catalog knows no table {key!r}.{hint}")
