@@ -170,6 +170,15 @@ def names_in(source: Source, staged: Iterable[str]) -> dict[str, tuple[str, ...]
     return {header: tuple(declared.get(normal(header), [trimmed(header)])) for header in staged}
 
 
+def alike(manifests: Iterable[Manifest]) -> list[list[Manifest]]:
+    """Deliveries, those with the same columns together, in the order of the first of each."""
+    found: dict[tuple[object, ...], list[Manifest]] = {}
+    for manifest in manifests:
+        types = tuple((manifest.facts.get("types") or {}).items())
+        found.setdefault((manifest.header, types), []).append(manifest)
+    return list(found.values())
+
+
 def gathered(
     source: Source,
     manifests: Sequence[Manifest],
@@ -182,13 +191,9 @@ def gathered(
         manifests: of the deliveries, oldest first.
         scan: reads deliveries that have the same columns.
     """
-    alike: dict[tuple[object, ...], list[Manifest]] = {}
-    for manifest in manifests:
-        types = tuple((manifest.facts.get("types") or {}).items())
-        alike.setdefault((manifest.header, types), []).append(manifest)
     places = {manifest.batch_id: place for place, manifest in enumerate(manifests)}
     found = []
-    for group in alike.values():
+    for group in alike(manifests):
         frame = scan(group)
         columns = columns_of(source, staged_names(frame), group[-1].file)
         if source.combine == "upsert":

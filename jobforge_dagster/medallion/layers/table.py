@@ -40,19 +40,10 @@ def build(
         ContractError: the function aggregates in silver, or its result lacks a column, has one of
             another type, or lost what is carried along.
     """
-    frames = {key: _carrying(frame) for key, frame in upstream.items()}
+    frames = {key: carrying(frame) for key, frame in upstream.items()}
     inputs = {source.key: frames[source.key] for source in table.inputs}
     with applied_corrections() as corrections:
-        made = table.function(*inputs.values())
-    if not isinstance(made, pl.LazyFrame):
-        raise ContractError(
-            f"{table.key}: the function returned {type(made).__name__}, not a LazyFrame. Leave "
-            f"out collect(): the platform decides when to compute."
-        )
-    present = _resolved(table, made)
-    if table.layer == "silver":
-        refuse_aggregation(table.key, made)
-    shaped = _shaped(table, made, present)
+        shaped = planned(table, inputs)
     keys = tuple(table.schema.primary_key())
     frame, key_rules = with_foreign_keys(
         shaped, table.key, table.foreign_keys, frames, shaped if own is None else own, keys
@@ -70,7 +61,7 @@ def build(
         unique=keys,
         by=table.deduplicate.by if table.deduplicate else (),
         order=table.deduplicate.order if table.deduplicate else (),
-        identity=() if table.grain.one_to_one else keys,
+        identity=identity_of(table),
         refers_to_itself=any(reference.table is None for reference in table.foreign_keys),
     )
     return Made(
@@ -82,7 +73,36 @@ def build(
     )
 
 
-def _carrying(frame: pl.LazyFrame) -> pl.LazyFrame:
+def planned(table: Table, inputs: Mapping[str, pl.LazyFrame]) -> pl.LazyFrame:
+    """What a table's function makes of its inputs: the columns of the schema and those carried.
+
+    Neither rules nor the declared deduplication have been applied.
+
+    Args:
+        table: the declaration.
+        inputs: by key, each with the columns that are carried along.
+
+    Raises:
+        ContractError: as :func:`build` does.
+    """
+    made = table.function(*(inputs[source.key] for source in table.inputs))
+    if not isinstance(made, pl.LazyFrame):
+        raise ContractError(
+            f"{table.key}: the function returned {type(made).__name__}, not a LazyFrame. Leave "
+            f"out collect(): the platform decides when to compute."
+        )
+    present = _resolved(table, made)
+    if table.layer == "silver":
+        refuse_aggregation(table.key, made)
+    return _shaped(table, made, present)
+
+
+def identity_of(table: Table) -> tuple[str, ...]:
+    """The columns that tell apart the rows of a table that are made from one record."""
+    return () if table.grain.one_to_one else tuple(table.schema.primary_key())
+
+
+def carrying(frame: pl.LazyFrame) -> pl.LazyFrame:
     """A table as it lies on disk, with the columns that are carried along and that it lacks."""
     present = frame.collect_schema()
     return frame.with_columns(

@@ -62,9 +62,17 @@ def run(*plans: pl.LazyFrame) -> list[pl.DataFrame]:
     return pl.collect_all(plans, engine="streaming")
 
 
-def scan(path: Path | list[Path]) -> pl.LazyFrame:
-    """Read a table, or files that are one, lazily. Paths are taken as they are: no globs."""
-    return pl.scan_parquet(path, glob=False, hive_partitioning=False)
+def scan(path: Path | list[Path], *, number: str | None = None, first: int = 0) -> pl.LazyFrame:
+    """Read a table, or files that are one, lazily. Paths are taken as they are: no globs.
+
+    Args:
+        path: of the files.
+        number: a column to put first, that numbers the rows.
+        first: the number of the first row.
+    """
+    return pl.scan_parquet(
+        path, glob=False, hive_partitioning=False, row_index_name=number, row_index_offset=first
+    )
 
 
 def story_of(path: Path) -> dict[str, Any]:
