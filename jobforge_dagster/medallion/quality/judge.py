@@ -149,7 +149,7 @@ def refused(
         pl.lit(fate).alias("fate"),
         broken.alias("broken"),
         (pl.lit(None, pl.String) if survivor is None else survivor).alias("survivor"),
-        _identity(candidate).alias("identity"),
+        identity_of(candidate.key, candidate.identity).alias("identity"),
         values.alias("row"),
         *TRACE,
         CORRECTIONS,
@@ -200,13 +200,18 @@ def _noted(
         )
     return rows.filter(pl.any_horizontal(~pl.col(name) for name in noting)).select(
         pl.concat_list(notes).list.drop_nulls().alias("notes"),
-        _identity(candidate).alias("identity"),
+        identity_of(candidate.key, candidate.identity).alias("identity"),
         *TRACE,
     )
 
 
-def _identity(candidate: Candidate) -> pl.Expr:
-    """What tells a row in every run: its record, and which of the rows made from it."""
-    parts = [BATCH_ID, SOURCE_ROW, *candidate.identity]
+def identity_of(key: str, columns: Sequence[str]) -> pl.Expr:
+    """What tells a row in every run: its record, and which of the rows made from it.
+
+    Args:
+        key: of the table.
+        columns: those that tell apart the rows made from one record.
+    """
+    parts = [BATCH_ID, SOURCE_ROW, *columns]
     told = [pl.col(name).cast(pl.String).fill_null("") for name in parts]
-    return pl.concat_str([pl.lit(candidate.key), *told], separator="\x1f")
+    return pl.concat_str([pl.lit(key), *told], separator="\x1f")
