@@ -271,13 +271,23 @@ def take_along(root: DataRoot, target: DataRoot, key: str, manifest: Manifest) -
 
 def open_records(root: DataRoot) -> pl.LazyFrame:
     """Every record that stands, as :data:`record.RECORD`."""
+    return _all(open_files(root))
+
+
+def open_files(root: DataRoot) -> list[Path]:
+    """The files of the records that stand."""
     found = sorted(root.quarantined.glob("[!_]*/*/*.parquet"))
-    return _all([file for file in found if _stands(root, file)])
+    return [file for file in found if _stands(root, file)]
 
 
 def resolved_records(root: DataRoot) -> pl.LazyFrame:
     """Every record that was resolved, as :data:`record.RECORD`."""
-    return _all(sorted(root.quarantined.glob("_history/*/*/*.parquet")))
+    return _all(resolved_files(root))
+
+
+def resolved_files(root: DataRoot) -> list[Path]:
+    """The files of the records that were resolved."""
+    return sorted(root.quarantined.glob("_history/*/*/*.parquet"))
 
 
 def _stands(root: DataRoot, file: Path) -> bool:

@@ -1,0 +1,96 @@
+"""Answers as text and files: batch by batch, so that no answer is held whole."""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobforge_dagster.asking.sql.answer import Asked, Rows
+
+FORMATS = ("table", "csv", "json", "parquet", "markdown")
+
+SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdown"}
+"""The format of a file, by the end of its name."""
+
+
+def write_text(to: IO[str], form: str, names: Sequence[str], batches: Iterable[Rows]) -> None:
+    """Write rows as ``csv``, ``json`` or ``markdown``."""
+    writers = {"csv": _write_csv, "json": _write_json, "markdown": _write_markdown}
+    writers[form](to, names, (row for batch in batches for row in batch))
+
+
+def write_parquet(path: Path, asked: Asked, limit: int | None) -> None:
+    """Write the rows of a statement as a Parquet file."""
+    import pyarrow.parquet as pq
+
+    schema, batches = asked.arrow(limit)
+    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+        for batch in batches:
+            writer.write_batch(batch)
+
+
+def _write_csv(to: IO[str], names: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
+    """RFC 4180 but for the line ends; null is an empty cell."""
+    writer = csv.writer(to, lineterminator="\n", quoting=csv.QUOTE_MINIMAL)
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow(map(text_of, row))
+
+
+def _write_json(to: IO[str], names: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
+    """An array of objects, one a line."""
+    before = "[\n"
+    for row in rows:
+        told = {name: plain(value) for name, value in zip(names, row, strict=True)}
+        to.write(f"{before}  {json.dumps(told, ensure_ascii=False)}")
+        before = ",\n"
+    to.write("[]\n" if before == "[\n" else "\n]\n")
+
+
+def _write_markdown(to: IO[str], names: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:
+    to.write(f"| {' | '.join(map(_markdown, names))} |\n|{' --- |' * len(names)}\n")
+    for row in rows:
+        to.write(f"| {' | '.join(_markdown(text_of(value)) for value in row)} |\n")
+
+
+def _markdown(text: str) -> str:
+    escaped = text.replace("\\", "\\\\").replace("|", "\\|")
+    return "<br>".join(escaped.replace("<", "&lt;").splitlines())
+
+
+def text_of(value: Any) -> str:
+    """A value in a cell; null is empty, what holds several values is JSON."""
+    found = plain(value)
+    if found is None:
+        return ""
+    if isinstance(found, str):
+        return found
+    return json.dumps(found, ensure_ascii=False)
+
+
+def shown(value: Any) -> str:
+    """A value for a screen: on one line, and nothing in it steers the terminal."""
+    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text_of(value))
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON can hold it without loss: a decimal or a time is a text, and so is NaN."""
+    if value is None or isinstance(value, str | bool | int):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, datetime | date | time):
+        return value.isoformat()
+    if isinstance(value, bytes):
+        return value.hex()
+    if isinstance(value, dict):
+        return {text_of(name): plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    return str(value)
