@@ -3,13 +3,29 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from functools import cache
 from typing import Any
+
+_HUSHED: ContextVar[bool] = ContextVar("hushed", default=False)
 
 
 def tell(event: str, **facts: Any) -> None:
     """Write one log line to standard error: a JSON object, or text where that is a terminal."""
-    _logger().info(event, **facts)
+    if not _HUSHED.get():
+        _logger().info(event, **facts)
+
+
+@contextmanager
+def hushed() -> Iterator[None]:
+    """Tell nothing of what is done on the way to an answer, and changes nothing."""
+    token = _HUSHED.set(True)
+    try:
+        yield
+    finally:
+        _HUSHED.reset(token)
 
 
 @cache

@@ -26,16 +26,19 @@ from jobforge_dagster.medallion.storage import deliveries, quarantine
 from jobforge_dagster.medallion.storage.atomic import replacing
 from jobforge_dagster.medallion.storage.deliveries import Arrival
 from jobforge_dagster.medallion.storage.noticing import follow
-from jobforge_dagster.medallion.storage.publications import standing
+from jobforge_dagster.medallion.storage.publications import Publication, standing
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.assets import AsOf
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster.orchestration.launch import run_tables
+from jobforge_dagster.orchestration.logs import hushed
 from jobforge_dagster.orchestration.replay import reasons
 from jobforge_dagster.orchestration.telling import Step
 
 Logs = Mapping[Source, Sequence[Arrival]]
 """The arrivals of each source, oldest first."""
+
+_QUIET = {"python_logs": {"python_log_level": "CRITICAL"}}
 
 
 @dataclass(frozen=True)
@@ -62,6 +65,7 @@ def rebuild(
     as_of: str,
     into: Path | None,
     *,
+    only: str | None = None,
     packages: Sequence[str] | None = None,
     instance: dg.DagsterInstance | None = None,
 ) -> Rebuilt:
@@ -71,6 +75,7 @@ def rebuild(
         root: the data root.
         as_of: a time (ISO 8601; UTC, where it names no zone) or a batch id, or its start.
         into: an empty folder for another data root; ``None`` to do it in place.
+        only: key of a table; by default all are made, with it no more than it needs.
         packages: where the domains are.
         instance: where a run in place is recorded.
 
@@ -79,7 +84,12 @@ def rebuild(
     """
     packages = packages or packages_from_environment()
     declared = discover(packages)
-    logs = {each: deliveries.arrivals(root, each) for each in declared.sources}
+    needed = _behind(declared, only) if only else None
+    logs = {
+        each: deliveries.arrivals(root, each)
+        for each in declared.sources
+        if needed is None or each.key in needed
+    }
     moment = _moment(logs, as_of)
     there = [each for each, log in logs.items() if deliveries.in_force(each, log, moment)]
     arrived = [
@@ -94,10 +104,12 @@ def rebuild(
     if into is not None:
         target = DataRoot(into)
         _take_along(root, target, {each: logs[each] for each in there}, moment)
-        instance = dg.DagsterInstance.ephemeral()  # the history tells of the data root alone
+        # The history tells of the data root alone.
+        instance = dg.DagsterInstance.ephemeral(settings=_QUIET if only else None)
         _tell_of_deliveries(target, declared, there, moment, instance)
     defs = build_definitions(packages, target, AsOf(moment, max(arrived), root))
     keys = follow(declared, [source.key for source in there], lambda _: False)
+    keys = [key for key in keys if needed is None or key in needed]
     selection = [dg.AssetKey(key.split("/")) for key in keys]
     result = run_tables(defs, selection, "jobforge rebuild", target, instance)
     failures = reasons(result)
@@ -107,9 +119,47 @@ def rebuild(
         moment=moment,
         as_recorded=tuple(key for key in made if key in then),
         anew=tuple(key for key in made if key not in then),
-        absent=tuple(each.name for each in declared.sources if each not in there),
+        absent=tuple(each.name for each in logs if each not in there),
         failures=failures,
     )
+
+
+def remake(root: DataRoot, publication: Publication, into: Path) -> None:
+    """Make the table of a publication again, of the deliveries of then, and what it needs.
+
+    Args:
+        root: the data root.
+        publication: the one that is wanted.
+        into: an empty folder for another data root; it may lie in the cache of this one.
+
+    Raises:
+        JobForgeError: it cannot be made.
+    """
+    at, key = publication.written_at.isoformat(), publication.table
+    with hushed():
+        rebuilt = rebuild(root, at, into, only=key)
+    for reason in rebuilt.failures.values():
+        raise JobForgeError(reason)
+    if key not in (*rebuilt.as_recorded, *rebuilt.anew):
+        raise JobForgeError(f"{', '.join(rebuilt.absent)} had not delivered yet.")
+
+
+def _behind(declared: Declarations, key: str) -> set[str]:
+    """The keys of a table and of all that it is made from.
+
+    Raises:
+        JobForgeError: no such table is declared any more.
+    """
+    upstream = {table.key: [each.key for each in table.upstream] for table in declared.tables}
+    if key not in {*upstream, *(source.key for source in declared.sources)}:
+        raise JobForgeError(f"{key} is not declared any more.")
+    found, waiting = set[str](), [key]
+    while waiting:
+        found.add(waiting.pop())
+        waiting += [
+            each for known in found for each in upstream.get(known, []) if each not in found
+        ]
+    return found
 
 
 def _is_of_then(root: DataRoot, key: str, run_id: str) -> bool:
@@ -137,7 +187,8 @@ def _moment(logs: Logs, as_of: str) -> datetime:
 
 def _take_along(root: DataRoot, target: DataRoot, logs: Logs, until: datetime) -> None:
     """Lay the deliveries of then into another root: the same files, where that is possible."""
-    if target.path.resolve().is_relative_to(root.path.resolve()):
+    place, ours = target.path.resolve(), root.path.resolve()
+    if place.is_relative_to(ours) and not place.is_relative_to(root.cache.resolve()):
         raise JobForgeError(f"{target.path} lies within the data root. Name a folder elsewhere.")
     if target.path.exists() and (not target.path.is_dir() or any(target.path.iterdir())):
         raise JobForgeError(f"{target.path} is not an empty folder. Name one, or a new one.")

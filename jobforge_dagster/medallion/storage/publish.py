@@ -13,7 +13,7 @@ from hashlib import sha256
 from typing import Any
 
 from jobforge_dagster.medallion.hashing import sha256_of
-from jobforge_dagster.medallion.storage import parquet, publications, quarantine
+from jobforge_dagster.medallion.storage import parquet, publications, quarantine, versions
 from jobforge_dagster.medallion.storage.atomic import append_line, sync
 from jobforge_dagster.medallion.storage.audit import Audited, Input
 from jobforge_dagster.medallion.storage.deliveries import Manifest
@@ -44,6 +44,8 @@ def publish(root: DataRoot, audited: Audited) -> None:
             publications.set_back(root, publication, audited.previous, audited.set_back_by)
         path = root.table(publication.table)
         sync(written.table)
+        if audited.previous is not None:
+            versions.keep(root, audited.previous)
         written.table.replace(path)
         sync(path.parent)
         log(root, publication.run_id, publication.written_at, "published", publication)
