@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, Unpack
 
 import dataframely as dy
@@ -19,6 +20,8 @@ from jobforge_dagster.medallion.classification import Classification as Classifi
 from jobforge_dagster.medallion.errors import DeclarationError
 from jobforge_dagster.medallion.formats import Format, format_of
 from jobforge_dagster.medallion.grain import Grain, Rows
+from jobforge_dagster.medallion.marts import Mart
+from jobforge_dagster.medallion.marts import Question as Question
 
 # A domain file imports from this module all that it declares with.
 from jobforge_dagster.medallion.meaning import Meaning as Meaning
@@ -428,6 +431,7 @@ class Domain:
         self.retention = retention
         self.sources: list[Source] = []
         self.tables: list[Table] = []
+        self.marts: list[Mart] = []
 
     def source(
         self,
@@ -478,6 +482,31 @@ class Domain:
     ) -> Callable[[TableFunction], Table]:
         """Declare the decorated function as a gold table; ``answers`` are business questions."""
         return self._table("gold", schema, inputs, name, None, answers, options)
+
+    def mart(
+        self,
+        name: str,
+        *,
+        reads: Sequence[Table],
+        sql: str,
+        description: str,
+        columns: Mapping[str, str],
+        questions: Sequence[Question] = (),
+    ) -> Mart:
+        """Declare a table of the warehouse; see :class:`Mart` for what can be said of it."""
+        declared = Mart(
+            name=name,
+            domain=self.name,
+            description=description,
+            reads=tuple(reads),
+            sql=dedent(sql).strip(),
+            columns=dict(columns),
+            questions=tuple(questions),
+            owner=self.owner,
+            steward=self.steward,
+        )
+        self.marts.append(declared)
+        return declared
 
     def _table(
         self,

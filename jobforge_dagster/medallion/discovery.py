@@ -15,6 +15,7 @@ from jobforge_dagster.medallion.declare import Domain, Source, Table
 from jobforge_dagster.medallion.errors import DeclarationError
 from jobforge_dagster.medallion.glossary import Glossary, check_terms, read_glossary
 from jobforge_dagster.medallion.layers import check_source, check_table
+from jobforge_dagster.medallion.marts import Mart, check_marts
 
 VARIABLE = "JOBFORGE_DOMAINS"
 """Environment variable that names the packages of domains, separated by commas."""
@@ -30,7 +31,7 @@ def packages_from_environment() -> tuple[str, ...]:
 
 @dataclass(frozen=True)
 class Declarations:
-    """Everything that was found: sources and tables, in the order of their declaration.
+    """Everything that was found: sources, tables and marts, in the order of their declaration.
 
     ``glossary`` holds the terms of all packages; it is ``None`` if none of them brings a file.
     """
@@ -47,6 +48,11 @@ class Declarations:
     def tables(self) -> tuple[Table, ...]:
         """All silver and gold tables."""
         return tuple(table for domain in self.domains for table in domain.tables)
+
+    @property
+    def marts(self) -> tuple[Mart, ...]:
+        """All tables of the warehouse."""
+        return tuple(mart for domain in self.domains for mart in domain.marts)
 
     @property
     def declared(self) -> tuple[Source | Table, ...]:
@@ -103,6 +109,7 @@ def _check(found: Declarations) -> None:
     for table in found.tables:
         check_table(table)
     _refuse_repeated_measures(found.tables)
+    check_marts(found.marts, found.tables)
     for declared in found.declared:
         check_terms(declared.key, declared.schema, found.glossary)
 

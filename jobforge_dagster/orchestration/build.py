@@ -14,6 +14,7 @@ from jobforge_dagster.orchestration.executor import jobforge_executor
 from jobforge_dagster.orchestration.glossary import glossary_asset
 from jobforge_dagster.orchestration.io_manager import MedallionIOManager
 from jobforge_dagster.orchestration.jobs import fetch_job
+from jobforge_dagster.orchestration.marts import mart_asset, warehouse_resource
 from jobforge_dagster.orchestration.schedules import nightly
 from jobforge_dagster.orchestration.sensors import deliveries_sensor
 from jobforge_dagster.orchestration.settings import QualitySettings
@@ -24,7 +25,7 @@ def build_definitions(
     root: DataRoot | None = None,
     as_of: AsOf | None = None,
 ) -> dg.Definitions:
-    """The whole graph: staged and bronze for every source, silver and gold as declared.
+    """The whole graph: staged and bronze for every source; silver, gold and marts as declared.
 
     Args:
         packages: where to look for domains; by default where the environment says.
@@ -42,11 +43,13 @@ def build_definitions(
             *(staged_asset(source, known) for source in declared.sources),
             *(bronze_asset(source, known, as_of) for source in declared.sources),
             *(table_asset(table, known, as_of) for table in declared.tables),
+            *(mart_asset(mart, known) for mart in declared.marts),
             *([glossary_asset(known)] if declared.glossary else ()),
         ],
         resources={
             "medallion": MedallionIOManager(data_root=root.path.as_posix()),
             "quality": QualitySettings(),
+            "warehouse": warehouse_resource(root, declared.marts),
         },
         jobs=[fetch_job(declared.sources, root)],
         sensors=[deliveries_sensor(declared, root)],

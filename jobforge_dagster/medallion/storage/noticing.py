@@ -59,7 +59,7 @@ def look(
 
     Args:
         root: the data root.
-        declared: sources and tables.
+        declared: sources, tables and marts.
         at: now, UTC.
         growing: as the last look left it; without it, every file is believed to be whole.
     """
@@ -107,6 +107,10 @@ def follow(declared: Declarations, due: Iterable[str], stands: Callable[[str], b
             break
         waiting = left
     able = {*chosen} - {table.key for table in waiting}
+    for mart in declared.marts:
+        read = [table.key for table in mart.reads]
+        if any(key in able for key in read) and all(key in able or stands(key) for key in read):
+            able.add(mart.key)
     return sorted(able)
 
 
