@@ -6,8 +6,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from functools import cache
-from typing import Any
+from functools import lru_cache
+from typing import Any, TextIO
 
 _HUSHED: ContextVar[bool] = ContextVar("hushed", default=False)
 
@@ -15,7 +15,7 @@ _HUSHED: ContextVar[bool] = ContextVar("hushed", default=False)
 def tell(event: str, **facts: Any) -> None:
     """Write one log line to standard error: a JSON object, or text where that is a terminal."""
     if not _HUSHED.get():
-        _logger().info(event, **facts)
+        _logger(sys.stderr).info(event, **facts)
 
 
 @contextmanager
@@ -28,18 +28,18 @@ def hushed() -> Iterator[None]:
         _HUSHED.reset(token)
 
 
-@cache
-def _logger() -> Any:
+@lru_cache(maxsize=1)
+def _logger(stream: TextIO) -> Any:
     # Imported at the first line that is told: it costs as much as a tenth of importing Dagster.
     import structlog
 
     renderer: Any = (
         structlog.dev.ConsoleRenderer()
-        if sys.stderr.isatty()
+        if stream.isatty()
         else structlog.processors.JSONRenderer(sort_keys=True)
     )
     return structlog.wrap_logger(
-        structlog.PrintLogger(sys.stderr),
+        structlog.PrintLogger(stream),
         processors=[
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
