@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import importlib
 import itertools
 import json
@@ -17,13 +18,14 @@ from typing import Any
 import dagster as dg
 import polars as pl
 import pytest
-from click.testing import CliRunner, Result
 from hypothesis import HealthCheck, settings
+from typer.testing import CliRunner, Result
 
 from jobforge_dagster.cli import main
 from jobforge_dagster.medallion.storage.publications import Publication, history
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.build import build_definitions
+from jobforge_dagster_tests.quick import quicken
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 
 DOMAINS = "jobforge_dagster.domains"
@@ -36,6 +38,27 @@ settings.register_profile(
     "jobforge", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 settings.load_profile("jobforge")
+quicken()
+
+
+LONG = ("test_damaged_files", "test_sensor", "test_command_line", "test_catalog_runs")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest files first, so that no worker begins one when the others are done."""
+    items.sort(key=lambda item: item.path.stem not in LONG)
+
+
+def pytest_collection_finish() -> None:
+    """What was imported stays: the collector need not look through it again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
+
+
+def pytest_unconfigure() -> None:
+    """At the end all is let go of in order."""
+    gc.unfreeze()
 
 
 @dataclass
@@ -218,12 +241,20 @@ def domains(tmp_path: Path) -> Iterator[Domains]:
         del sys.modules[name]
 
 
+_shop: list[Path] = []
+
+
 @pytest.fixture
-def shop(domains: Domains) -> Lake:
-    """The shop after a good first run."""
+def shop(domains: Domains, tmp_path_factory: pytest.TempPathFactory) -> Lake:
+    """The shop after a good first run; that run is made only once, and copied."""
     lake = domains(shop=SHOP)
-    lake.drop("shop/orders.csv", ORDERS)
-    assert lake.run().success
+    if not _shop:
+        lake.drop("shop/orders.csv", ORDERS)
+        assert lake.run().success
+        _shop.append(tmp_path_factory.mktemp("shop") / "data")
+        shutil.copytree(lake.path, _shop[0])
+    else:
+        shutil.copytree(_shop[0], lake.path)
     return lake
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import dagster as dg
 import pytest
-from click.testing import Result
+from typer.testing import Result
 
 from jobforge_dagster.catalog.documents import LayerTransitionLog, RunDocument, TableMetadata
 from jobforge_dagster.catalog.verify import Verified, verify

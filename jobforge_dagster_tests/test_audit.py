@@ -12,7 +12,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import CliRunner, Result
+from typer.testing import Result
 
 from jobforge_dagster.catalog import chain
 from jobforge_dagster.catalog.audit import controls
@@ -20,10 +20,10 @@ from jobforge_dagster.catalog.audit.controls import CONTROLS
 from jobforge_dagster.catalog.audit.evidence import Evidence
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents.transition import TransitionFacts
-from jobforge_dagster.cli.audit import audit as audit_command
 from jobforge_dagster.orchestration.rebuild import rebuild
 from jobforge_dagster.orchestration.replay import replay
-from jobforge_dagster_tests.conftest import DOMAINS, SAMPLE, Domains, Lake
+from jobforge_dagster_tests.conftest import DOMAINS, Domains, Lake
+from jobforge_dagster_tests.made import made_sample
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 from jobforge_dagster_tests.test_nested import HOMES, PEOPLE, deliver
 from jobforge_dagster_tests.test_quality_gate import WIDE
@@ -51,10 +51,7 @@ def _answer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> Non
 @pytest.fixture(scope="module")
 def healthy(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sample after one run; to be copied, never altered."""
-    path = tmp_path_factory.mktemp("healthy") / "data"
-    shutil.copytree(SAMPLE, path / "source")
-    assert Lake(path).run().success
-    return path
+    return made_sample(tmp_path_factory, tmp_path_factory.mktemp("healthy")).path
 
 
 @pytest.fixture
@@ -112,11 +109,7 @@ def rechain(lake: Lake, change: Callable[[TransitionFacts], TransitionFacts]) ->
 
 
 def command(lake: Lake, *arguments: str) -> Result:
-    environment = {
-        "JOBFORGE_DATA_ROOT": str(lake.path.resolve()),
-        "JOBFORGE_DOMAINS": ",".join(lake.packages),
-    }
-    return CliRunner().invoke(audit_command, arguments, env=environment)
+    return lake.command("audit", *arguments)
 
 
 def publication(lake: Lake, key: str) -> Path:

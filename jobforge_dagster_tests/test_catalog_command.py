@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result
+from typer.testing import CliRunner, Result
 
+from jobforge_dagster.cli import main
 from jobforge_dagster_tests.conftest import Lake
 from jobforge_dagster_tests.history import Project, built_shop
 
@@ -69,7 +73,7 @@ def test_every_command_works_on_a_shop(project: Project, name: str) -> None:
     assert told.output.strip()
 
 
-@pytest.mark.parametrize("name", ["show", "show-column", "transitions", "gaps", "verify"])
+@pytest.mark.parametrize("name", COMMANDS)
 @pytest.mark.parametrize("empty", [True, False], ids=["empty", "shop"])
 def test_what_programs_read_is_json(project: Project, name: str, empty: bool) -> None:
     if empty:
@@ -283,3 +287,69 @@ def test_a_broken_configuration_of_the_history_is_told_in_words(project: Project
     assert told.exit_code == 0, told.output
     rebuilt = project.command("catalog", "rebuild")
     assert _in_words(rebuilt), rebuilt.exception
+
+
+def _offered(lake: Lake, line: str) -> list[str]:
+    """What bash offers at the end of a line, on the tab key."""
+    words = line.split(" ")
+    told = CliRunner().invoke(
+        main,
+        env={
+            "_JOBFORGE_COMPLETE": "complete_bash",
+            "COMP_WORDS": line,
+            "COMP_CWORD": str(len(words) - 1),
+            "JOBFORGE_DATA_ROOT": str(lake.path),
+        },
+    )
+    assert _in_words(told), told.exception
+    return told.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "offered"),
+    [
+        ("jobforge catalog tr", ["transitions"]),
+        ("jobforge catalog show ", None),
+        ("jobforge catalog show gold/", ["gold/dim_customer"]),
+        ("jobforge catalog show gold/dim_customer amo", ["amount"]),
+        ("jobforge catalog show gold/nothing amo", []),
+        ("jobforge catalog transitions silver/", ["silver/shop/order"]),
+        ("jobforge quarantine replay --table g", ["gold/dim_customer"]),
+        ("jobforge quarantine list --state o", ["open"]),
+        ("jobforge ingest x.csv --source o", ["orders"]),
+        ("jobforge sources withdraw ", ["orders"]),
+        ("jobforge catalog gaps --j", ["--json"]),
+    ],
+)
+def test_the_tab_key_offers_what_is_there(
+    still: Lake, line: str, offered: list[str] | None
+) -> None:
+    all_tables = ["staged/orders", "bronze/shop/orders", "silver/shop/order", "gold/dim_customer"]
+
+    assert _offered(still, line) == (all_tables if offered is None else offered)
+
+
+def test_the_tab_key_offers_nothing_where_there_is_nothing(tmp_path: Path) -> None:
+    assert _offered(Lake(tmp_path / "data"), "jobforge catalog show ") == []
+
+
+def test_a_table_is_shown_without_loading_what_that_does_not_need(still: Lake) -> None:
+    program = """
+import sys
+from jobforge_dagster.cli import main
+try:
+    main(["catalog", "show", "gold/dim_customer"])
+except SystemExit as end:
+    assert not end.code
+assert not {"dagster", "dataframely", "polars", "duckdb"} & {*sys.modules}
+"""
+    told = subprocess.run(
+        [sys.executable, "-c", program],
+        env={**os.environ, "JOBFORGE_DATA_ROOT": str(still.path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert told.returncode == 0, told.stderr
+    assert "Cents, in all." in told.stdout

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from hashlib import sha256
 from pathlib import Path
@@ -16,8 +15,9 @@ from jsonschema import Draft202012Validator, FormatChecker
 
 from jobforge_dagster.catalog import schemas
 from jobforge_dagster.catalog.snapshot import snapshot
-from jobforge_dagster_tests.conftest import ROOT, SAMPLE, Domains, Lake
+from jobforge_dagster_tests.conftest import ROOT, Domains
 from jobforge_dagster_tests.history import HEAD, Project, built_shop, told_anew
+from jobforge_dagster_tests.made import made_sample
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 
 KINDS = {
@@ -31,13 +31,11 @@ KINDS = {
 
 @pytest.fixture(scope="module")
 def sample(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Project]:
-    """The shipped sample after two runs, the second of which changed nothing."""
+    """The shipped sample after a run in another process."""
     folder = tmp_path_factory.mktemp("sample")
-    shutil.copytree(SAMPLE, folder / "data" / "source")
+    lake = made_sample(tmp_path_factory, folder)
     with pytest.MonkeyPatch.context() as patched:
-        project = Project(Lake(folder / "data"), patched)
-        assert project.run().success
-        yield project
+        yield Project(lake, patched)
 
 
 def _validator(project: Project, kind: str) -> Draft202012Validator:
@@ -169,12 +167,14 @@ def test_columns_lead_to_columns_and_headers_that_exist(sample: Project) -> None
 def test_a_run_that_changes_nothing_touches_nothing(sample: Project) -> None:
     folders = ("tables", "glossary", "lineage", "schemas")
     before, times = sample.documents(*folders), sample.times(*folders)
+    files = sample.lake.files()
 
     states = {facts.get("state") for facts in sample.run().metadata.values()}
     assert states == {"unchanged", None}
 
     assert sample.documents(*folders) == before
     assert sample.times(*folders) == times
+    assert sample.lake.files() == files
     assert len(sample.runs()) >= 2
     told_anew(sample)
 

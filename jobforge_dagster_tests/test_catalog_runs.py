@@ -85,6 +85,11 @@ def _facts(documents: Files) -> dict[str, Any]:
     }
 
 
+def _tables(project: Project) -> dict[str, list[dict[str, Any]]]:
+    """The rows of every table, but for when they were made."""
+    return {key: project.lake.table(key).drop("_ingested_at").to_dicts() for key in KEYS[1:]}
+
+
 def _by_dagster(project: Project) -> None:
     done = project.dagster(*ALL)
     assert done.returncode == 0, done.stderr
@@ -97,7 +102,7 @@ def _by_processes(project: Project) -> None:
 
 
 @pytest.mark.parametrize("how", [_by_dagster, _by_processes], ids=["command", "processes"])
-def test_every_way_to_run_leaves_the_same_documents(
+def test_every_way_to_run_leaves_the_same_tables_and_documents(
     project: Project, how: Callable[[Project], None], tmp_path: Path
 ) -> None:
     for folder in ("data", ".dagster"):
@@ -105,6 +110,7 @@ def test_every_way_to_run_leaves_the_same_documents(
     project.deliver(MIXED)
     assert project.run().success
     wanted = project.documents()
+    tables = _tables(project)
     project.lake.instance.dispose()
     for folder in ("data", ".dagster"):
         shutil.rmtree(project.folder / folder)
@@ -114,6 +120,7 @@ def test_every_way_to_run_leaves_the_same_documents(
 
     how(project)
 
+    assert _tables(project) == tables
     assert _facts(project.documents()) == _facts(wanted)
     assert project.runs()[-1].started_by.user
     told_anew(project)

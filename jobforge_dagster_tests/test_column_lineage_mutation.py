@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -35,7 +34,8 @@ from jobforge_dagster.medallion.lineage import (
 from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER, PROVENANCE
 from jobforge_dagster.medallion.quality.judge import Made, judge
 from jobforge_dagster.medallion.storage import deliveries, parquet
-from jobforge_dagster_tests.conftest import DOMAINS, SAMPLE, Lake
+from jobforge_dagster_tests.conftest import DOMAINS, Lake
+from jobforge_dagster_tests.made import made_sample
 from jobforge_dagster_tests.plan_shapes import (
     COLUMNS,
     SHAPES,
@@ -247,11 +247,7 @@ def altered(frame: pl.DataFrame, column: str, rng: random.Random) -> pl.DataFram
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
     """A data root with all shipped tables."""
-    path = tmp_path_factory.mktemp("lake") / "data"
-    shutil.copytree(SAMPLE, path / "source")
-    lake = Lake(path)
-    assert lake.run().success
-    return lake
+    return made_sample(tmp_path_factory, tmp_path_factory.mktemp("lake"))
 
 
 def test_shipped_tables_are_sound(lake: Lake, tmp_path: Path) -> None:

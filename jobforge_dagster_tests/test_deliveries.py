@@ -243,7 +243,8 @@ def test_a_delivery_that_came_by_mistake_is_withdrawn_and_counts_if_it_comes_ane
     assert history(lake)[-1]["withdrawn"] == "team:shop: no"
     bad.rename(bad.with_name("orders-3.csv"))
     assert "is missing from shop/orders-2.csv" in lake.run().only_failure()
-    assert lake.command(*withdrawing).exit_code == 0
+    told = json.loads(lake.command(*withdrawing, "--json").stdout)
+    assert (told["source"], told["batch_id"]) == ("orders", batch)
     bad.write_text(SECOND)
     assert lake.run().success
     assert len(orders(lake)) == 4

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -21,7 +20,8 @@ from jobforge_dagster.medallion.quality.judge import Made
 from jobforge_dagster.medallion.quality.rules import rule_names
 from jobforge_dagster.medallion.storage import deliveries
 from jobforge_dagster.medallion.storage.audit import Audited, Promotion, audit
-from jobforge_dagster_tests.conftest import DOMAINS, SAMPLE, Lake
+from jobforge_dagster_tests.conftest import DOMAINS, Lake
+from jobforge_dagster_tests.made import made_sample
 
 FOUND = discover([DOMAINS])
 
@@ -78,11 +78,7 @@ class Given:
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    lake = Lake(tmp_path_factory.mktemp("rules") / "data")
-    shutil.copytree(SAMPLE, lake.root.landing)
-    run = lake.run()
-    assert run.success, run.failures
-    return lake
+    return made_sample(tmp_path_factory, tmp_path_factory.mktemp("rules"))
 
 
 def _audited(lake: Lake, key: str, made: Made) -> Audited:

@@ -13,24 +13,21 @@ from rdflib import Graph
 from jobforge_dagster.catalog.export import FORMATS
 from jobforge_dagster.catalog.snapshot import Snapshot, snapshot
 from jobforge_dagster_tests import atlas_wire, tmdl_checks
-from jobforge_dagster_tests.conftest import ROOT, SAMPLE, Lake
+from jobforge_dagster_tests.conftest import ROOT, Lake
 from jobforge_dagster_tests.export_schemas import (
     contract_problems,
     core_problems,
     facet_problems,
     needs_schemas,
 )
+from jobforge_dagster_tests.made import made_sample
 from jobforge_dagster_tests.test_export_data_package import _errors, needs_profiles
 from jobforge_dagster_tests.test_export_dcat import _violations, needs_shapes
 
 
 @pytest.fixture(scope="module")
 def lake(tmp_path_factory: pytest.TempPathFactory) -> Lake:
-    path = tmp_path_factory.mktemp("exports") / "data"
-    shutil.copytree(SAMPLE, path / "source")
-    lake = Lake(path)
-    assert lake.run().success
-    return lake
+    return made_sample(tmp_path_factory, tmp_path_factory.mktemp("exports"))
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from click.testing import CliRunner
+from typer.testing import CliRunner
 
 from jobforge_dagster.cli import main
 from jobforge_dagster.medallion.errors import JobForgeError
@@ -379,6 +379,15 @@ def test_the_command_line_lists_and_shows_for_people_and_programs(spoilt: Lake) 
     assert "order_id 2" in _cli(spoilt, "show", start).output
     assert json.loads(_cli(spoilt, "list", "--run", "nothing", "--json").output) == []
     assert json.loads(_cli(spoilt, "list", "--table", "gold/x", "--json").output) == []
+
+
+def test_a_waiver_is_told_to_programs(spoilt: Lake) -> None:
+    record = spoilt.quarantine()[0]["record_id"]
+
+    told = json.loads(spoilt.command("quarantine", "waive", record, *WAIVING, "--json").stdout)
+
+    assert (told["table"], told["rule"]) == ("silver/shop/order", "amount.min")
+    assert told["until"] == "2999-01-01"
 
 
 def test_mistakes_on_the_command_line_end_without_a_traceback(spoilt: Lake) -> None:

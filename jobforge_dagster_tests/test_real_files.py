@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,14 @@ import pytest
 
 from jobforge_dagster.medallion.discovery import discover
 from jobforge_dagster_tests.conftest import DOMAINS, REAL, SAMPLE, Lake, Run
+from jobforge_dagster_tests.made import made_real
+from jobforge_dagster_tests.question_checks import (
+    check_likeness,
+    check_placement,
+    check_shortages,
+    check_skills,
+    check_title,
+)
 
 pytestmark = pytest.mark.skipif(
     not REAL.is_dir(), reason="the publishers' files (../shared/real_sources) are not here"
@@ -46,14 +53,7 @@ ROWS = {
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Lake, Run]:
     """The graph built from the publishers' files, copied over the sample as the README says."""
-    lake = Lake(tmp_path_factory.mktemp("real") / "data")
-    shutil.copytree(SAMPLE, lake.root.landing)
-    shutil.copytree(
-        REAL, lake.root.landing, dirs_exist_ok=True, ignore=shutil.ignore_patterns("README*")
-    )
-    run = lake.run()
-    assert run.success, run.failures
-    return lake, run
+    return made_real(tmp_path_factory, tmp_path_factory.mktemp("real"))
 
 
 def _rows(name: str) -> list[list[str]]:
@@ -513,3 +513,35 @@ def test_the_sample_has_the_publishers_files_and_headers() -> None:
         assert sample.partition(b"\n")[0] == real.partition(b"\n")[0], name
     assert sum(path.stat().st_size for path in SAMPLE.rglob("*.csv")) < 1_000_000
     assert not list(Path(SAMPLE).glob("*.md"))
+
+
+def test_the_business_questions_are_answered_from_the_marts(built: tuple[Lake, Run]) -> None:
+    lake, _ = built
+    check_placement(lake, "00010")
+    total, *rest = check_shortages(lake)
+    alike, *_ = check_likeness(lake, "21231.00")
+    best, *_ = check_skills(lake, "21231.00")
+    titled, *_ = check_title(lake, "software engineer")
+
+    openings, seekers = (
+        {row["Code"]: row["2033"] for row in _records(f"cops/{name}_2024_2033_noc2021.csv")}
+        for name in ("jo_pe", "job_seekers_chercheurs_emploi")
+    )
+    codes = {row[2] for row in _rows("noc/noc_structure_en.csv") if row[0] == "5"}
+    short = {
+        code: int(openings[code]) - int(seekers[code])
+        for code in codes & set(openings)
+        if "N/A" not in (openings[code], seekers[code])
+    }
+    assert (len(short), total["withheld"]) == (484, 32)
+    assert total["shortage_2033"] == sum(short.values())
+    assert {
+        row["code"]: row["shortage_2033"] for row in rest if row["of_what"] == "occupation"
+    } == {code: people for code, people in short.items() if people > 0}
+    assert alike["similar_name"] == "Software developers and programmers"
+    assert (best["skill"], best["score"], best["occupations_as_high"]) == (
+        "Digital Production",
+        5,
+        8,
+    )
+    assert (titled["match"], titled["noc_code"]) == ("the same", "21231")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copy
 import io
+import shutil
 import time
 from datetime import UTC, datetime
 from pathlib import Path
@@ -51,8 +53,14 @@ class Story:
         return rebuild(lake.root, as_of, into, packages=lake.packages, instance=lake.instance)
 
 
+_told: dict[str, tuple[Path, Story]] = {}
+
+
 @pytest.fixture(params=["snapshot", "append", "upsert"])
-def story(domains: Domains, request: pytest.FixtureRequest) -> Story:
+def story(
+    domains: Domains, request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Story:
+    """A story of one's own; each is told only once, and copied."""
     declared = SHOP.replace("origin=ORIGIN)", f"origin=ORIGIN, combine={request.param!r})")
     if request.param == "append":
         declared = declared.replace("inputs=[orders],", "inputs=[orders], deduplicate=FIRST,")
@@ -60,7 +68,17 @@ def story(domains: Domains, request: pytest.FixtureRequest) -> Story:
 from jobforge_dagster.medallion.declare import Deduplicate
 FIRST = Deduplicate(by=("order_id",), order=("amount",))
 {declared}"""
-    return Story(domains(shop=declared))
+    lake = domains(shop=declared)
+    if request.param not in _told:
+        story = Story(lake)
+        _told[request.param] = (tmp_path_factory.mktemp("story"), story)
+        shutil.copytree(lake.path, _told[request.param][0] / "data")
+        return story
+    folder, told = _told[request.param]
+    shutil.copytree(folder / "data", lake.path)
+    story = copy.copy(told)
+    story.lake = lake
+    return story
 
 
 @pytest.mark.parametrize("then", [0, 1, 2])

@@ -18,6 +18,7 @@ from jobforge_dagster.medallion.storage import landing, living
 from jobforge_dagster.orchestration import sensors
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster_tests.conftest import ROOT, Domains, Lake
+from jobforge_dagster_tests.made import made_sample
 from jobforge_dagster_tests.shop import ORDERS, SHOP
 
 FILE = "shop/orders.csv"
@@ -361,9 +362,9 @@ def test_a_run_under_way_is_waited_for_unless_its_process_is_gone(
 
 
 def test_the_daemon_notices_a_file_and_makes_its_gold_table(
-    sample_lake: Lake, tmp_path: Path
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    assert sample_lake.run().success
+    sample_lake = made_sample(tmp_path_factory, tmp_path)
     titles = sample_lake.root.landing / "job_titles" / "job_titles.csv"
     before = sample_lake.table("gold/dim_job_title").height
     others = {path: facts for path, facts in sample_lake.files().items() if "job_" not in path}
