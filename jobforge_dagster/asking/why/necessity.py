@@ -1,0 +1,152 @@
+"""Whether a cell is needed: it is given another text, and the answer is made again.
+
+The tables are made again as a run would make them, by functions, rules, keys and deduplication, as
+far as the change reaches. Not asked is whether a run would then refuse the table as a whole, for
+it refuses too many rows or a correction finds nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from time import monotonic
+from typing import Any
+
+import polars as pl
+
+from jobforge_dagster.asking.tables import Tables
+from jobforge_dagster.asking.why.cells import HEADER, Found
+from jobforge_dagster.asking.why.model import Cell, Experiment, Outcome, Verdict
+from jobforge_dagster.asking.why.replay import (
+    Change,
+    Judged,
+    Record,
+    changed,
+    renamed,
+    together,
+    without,
+)
+from jobforge_dagster.asking.why.trial import is_row, same
+from jobforge_dagster.medallion.columns import exactly
+from jobforge_dagster.medallion.declare import Source, Table
+from jobforge_dagster.medallion.errors import JobForgeError
+
+
+@dataclass
+class Question:
+    """A value of a table, to be asked for again and again.
+
+    Attributes:
+        key: of the table.
+        row: what tells the row: column to value.
+        column: the column.
+        value: what stands there.
+    """
+
+    tables: Tables
+    key: str
+    row: Mapping[str, Any]
+    column: str
+    value: Any
+    _done: dict[tuple[Record, str], Experiment] = field(default_factory=dict)
+
+    def checked(self, found: Sequence[Found], budget: float) -> list[Cell]:
+        """The cells, with a verdict for each that there is time for.
+
+        Args:
+            found: the cells, those first that matter most.
+            budget: seconds.
+        """
+        end = monotonic() + budget
+        return [self._checked(each, end) for each in found]
+
+    def _checked(self, found: Found, end: float) -> Cell:
+        done: list[Experiment] = []
+        verdict: Verdict = "not tested"
+        for words, change in trials(found, self._source(found.record).nulls):
+            if monotonic() > end:
+                break
+            done.append(self._tried(found, change, words))
+            if done[-1].outcome != "stays":
+                verdict = "necessary"
+                break
+        else:
+            verdict = "sufficient"
+        return replace(found.cell, verdict=verdict, experiments=tuple(done))
+
+    def _source(self, record: Record) -> Source:
+        declared = self.tables.declaration(record.source)
+        assert isinstance(declared, Source)
+        return declared
+
+    def _tried(self, found: Found, change: Change, words: str) -> Experiment:
+        tried = found.record, words
+        if tried not in self._done:
+            world = Judged(self.tables, self._source(found.record).key, change)
+            try:
+                outcome, value = self._outcome(world, deciding=found.cell.role == "decides")
+            except (pl.exceptions.PolarsError, JobForgeError):
+                outcome, value = "fails", None
+            self._done[tried] = Experiment(words, outcome, value)
+        return self._done[tried]
+
+    def _outcome(self, world: Judged, *, deciding: bool) -> tuple[Outcome, Any]:
+        table = self.tables.declaration(self.key)
+        where = is_row(self.row, self.row)
+        if deciding:
+            # Most changes of such a cell leave no row, even before rules and keys are looked at.
+            planned = world.planned(table).filter(where).select(pl.len()).collect().item()
+            if not planned:
+                return "goes", None
+        columns = exactly(*dict.fromkeys([*self.row, self.column]))
+        judged = self._judged(world, table, where).select(columns).collect()
+        if judged.is_empty():
+            return "goes", None
+        values = judged[self.column].to_list()
+        if any(same(value, self.value) for value in values):
+            return "stays", None
+        return "changes", values[0]
+
+    def _judged(self, world: Judged, table: Source | Table, where: pl.Expr) -> pl.LazyFrame:
+        own = isinstance(table, Table) and any(key.table is None for key in table.foreign_keys)
+        apart = (
+            isinstance(table, Table)
+            and table.deduplicate
+            and not ({*self.row} <= {*table.deduplicate.by})
+        )
+        if own or apart:
+            return world.frame(self.key).filter(where)
+        # Rows that must be looked at together all fulfil the condition: nothing else is needed.
+        return together(*world.passing(table, where))
+
+
+def trials(found: Found, nulls: Collection[str]) -> Iterator[tuple[str, Change]]:
+    """What else a cell is made to hold, the loss of its record last."""
+    record, staged = found.record, found.staged
+    if found.cell.kinds == (HEADER,):
+        if staged is not None:
+            yield f"the header reads '{staged}x'", renamed(staged, f"{staged}x")
+        return
+    if staged is not None:
+        for value in others(found.value, nulls):
+            words = "is empty" if value is None else f"is '{value}'"
+            yield f"{found.cell.header} {words}", changed(record, staged, value)
+    yield f"record {record.number} is left out", without(record)
+
+
+def others(value: Any, nulls: Collection[str]) -> list[Any]:
+    """Values that a cell could hold instead."""
+    if isinstance(value, bool):
+        return [not value, None]
+    if isinstance(value, int | float):
+        return [value - 1 if value > 0 else value + 1, None]
+    if value is None or (isinstance(value, str) and value.strip() in ("", *nulls)):
+        return ["1"]
+    if not isinstance(value, str):
+        return [None]
+    digits = [place for place, each in enumerate(value) if each in "0123456789"]
+    if not digits:
+        return [f"{value}x", None]
+    last = digits[-1]
+    digit = str(int(value[last]) - 1) if value[last] != "0" else "1"
+    return [f"{value[:last]}{digit}{value[last + 1 :]}", None]

@@ -1,0 +1,157 @@
+"""Trying what one row of a table needs: its function is run on fewer rows, or on altered cells."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from random import Random
+from typing import Any, NamedTuple
+
+import polars as pl
+
+from jobforge_dagster.asking.tables import NUMBER, Tables
+from jobforge_dagster.medallion.columns import exactly
+from jobforge_dagster.medallion.errors import JobForgeError
+from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER
+
+Numbers = Mapping[str, Collection[int]]
+"""Numbers of rows by the key of their table."""
+
+
+class CellAt(NamedTuple):
+    """A cell of an input."""
+
+    table: str
+    number: int
+    column: str
+
+
+class Block(NamedTuple):
+    """Rows of an input that stand together, from ``start`` up to before ``stop``."""
+
+    table: str
+    start: int
+    stop: int
+
+
+def same(left: Any, right: Any) -> bool:
+    """Whether two values are the same; sums of floats differ in their last digits."""
+    if isinstance(left, float) and isinstance(right, float):
+        return math.isclose(left, right, rel_tol=1e-9) or (math.isnan(left) and math.isnan(right))
+    return type(left) is type(right) and bool(left == right)
+
+
+class Trial:
+    """One row of a silver or gold table, made again of some rows of its inputs.
+
+    Args:
+        tables: what is declared and what lies on disk.
+        key: of the table.
+        row: the row as it lies on disk.
+        numbers: the rows of its inputs to begin with.
+    """
+
+    def __init__(self, tables: Tables, key: str, row: Mapping[str, Any], numbers: Numbers) -> None:
+        self._tables, self._key, self._row = tables, key, row
+        declared = [name for name in row if not name.startswith("_")]
+        self._identity = tables.primary_key(key) or tuple(declared)
+        self._rows: dict[str, pl.DataFrame] = {}
+        self.take(numbers)
+
+    def take(self, numbers: Numbers) -> None:
+        """Hold other rows of the inputs."""
+        for key in self._tables.inputs(self._key):
+            these = pl.Series(sorted(numbers.get(key, ())), dtype=pl.UInt32)
+            rows = self._frame(key).filter(pl.col(NUMBER).is_in(these.implode()))
+            self._rows[key] = rows.collect(engine="streaming")
+
+    def of_rows(self, numbers: Numbers, columns: Sequence[str]) -> bool:
+        """Whether some of the rows held make the row with the same values."""
+        frames = {
+            key: rows.filter(pl.col(NUMBER).is_in(list(numbers.get(key, ())))).lazy()
+            for key, rows in self._rows.items()
+        }
+        return self._holds(frames, columns)
+
+    def with_blocks(self, blocks: Collection[Block], columns: Sequence[str]) -> bool:
+        """Whether the rows held make it together with others of the inputs."""
+        frames = {}
+        for key, rows in self._rows.items():
+            wanted = pl.col(NUMBER).is_in(rows[NUMBER].implode())
+            for block in blocks:
+                if block.table == key:
+                    inside = pl.col(NUMBER).is_between(block.start, block.stop, closed="left")
+                    wanted = wanted | inside
+            frames[key] = self._frame(key).filter(wanted)
+        return self._holds(frames, columns)
+
+    def despite(self, cells: Collection[CellAt], columns: Sequence[str]) -> bool:
+        """Whether it keeps its values whatever stands in some cells of the rows held."""
+        for empty in (False, True):
+            frames = {
+                key: altered(rows, [cell for cell in cells if cell.table == key], empty=empty)
+                for key, rows in self._rows.items()
+            }
+            if not self._holds({key: rows.lazy() for key, rows in frames.items()}, columns):
+                return False
+        return True
+
+    def sizes(self) -> dict[str, int]:
+        """How many rows each input has."""
+        return {key: self._frame(key).select(pl.len()).collect().item() for key in self._rows}
+
+    def _frame(self, key: str) -> pl.LazyFrame:
+        return self._tables.frame(key, numbered=True).drop(INGESTED_AT, LAYER, strict=False)
+
+    def _holds(self, frames: Mapping[str, pl.LazyFrame], columns: Sequence[str]) -> bool:
+        try:
+            planned = self._tables.planned(self._key, frames)
+            names = dict.fromkeys([*self._identity, *columns])
+            made = planned.filter(is_row(self._row, self._identity)).select(exactly(*names))
+            found = made.collect()
+        except (pl.exceptions.PolarsError, JobForgeError):
+            return False  # the function cannot do without what is left out
+        return any(
+            all(same(row[name], self._row[name]) for name in columns)
+            for row in found.iter_rows(named=True)
+        )
+
+
+def is_row(row: Mapping[str, Any], columns: Collection[str]) -> pl.Expr:
+    """Whether a row has the values of another in some columns, whose type it has too."""
+    return pl.all_horizontal(
+        exactly(name).is_null() if row[name] is None else exactly(name) == pl.lit(row[name])
+        for name in columns
+    )
+
+
+def altered(rows: pl.DataFrame, cells: Collection[CellAt], *, empty: bool) -> pl.DataFrame:
+    """Rows with something else in some cells, or nothing."""
+    columns: dict[str, list[int]] = {}
+    for cell in cells:
+        columns.setdefault(cell.column, []).append(cell.number)
+    if not columns or rows.is_empty():
+        return rows
+    chance = Random(rows.height * len(cells))  # so that no two alterations make up for each other
+    changed = []
+    for name, numbers in columns.items():
+        dtype = rows.schema[name]
+        values = rows[name].to_list()
+        for place, number in enumerate(rows[NUMBER]):
+            if number in numbers:
+                values[place] = None if empty else another(values[place], dtype, chance)
+        changed.append(pl.Series(name, values, dtype=dtype))
+    return rows.with_columns(changed)
+
+
+def another(value: Any, dtype: pl.DataType, chance: Random) -> Any:
+    """Another value of the same type."""
+    if dtype.is_numeric():
+        step = chance.randint(1, 50 if dtype in (pl.Int8, pl.UInt8) else 9_999)
+        old = value or 0
+        return old + step if old < step else old - step
+    if dtype == pl.Boolean:
+        return not value
+    if dtype == pl.String:
+        return f"{value or ''}{chance.randint(1, 9)}"
+    return None

@@ -1,0 +1,251 @@
+"""From a cell back to the records of the publishers' files, one table after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+from jobforge_dagster.asking.contributors import INPUT, INPUT_ROW, ROW, contributors
+from jobforge_dagster.asking.tables import NUMBER, Tables
+from jobforge_dagster.asking.why.columns import Needed, planned_lineage, upstream
+from jobforge_dagster.asking.why.shrink import minimal
+from jobforge_dagster.asking.why.trial import Block, CellAt, Trial
+from jobforge_dagster.medallion.lineage import FrameLineage
+
+TRIALS = 300
+"""How often functions are run again, for one answer, to find fewer rows and cells."""
+
+_ONE_BY_ONE = 64
+"""Rows, or cells, that are tried one by one before they are tried together."""
+
+_BLOCKS = 32
+
+Rows = dict[int, Needed]
+"""Rows of a table by their number, with the columns that are needed of each."""
+
+
+@dataclass(frozen=True)
+class Absent:
+    """An input that holds no row for a row of a table, though its values would come from it."""
+
+    table: str
+    input: str
+    columns: tuple[str, ...]
+
+
+@dataclass
+class Walk:
+    """What was found on the way back.
+
+    Attributes:
+        rows: of each table, the rows that are needed, with the columns of each.
+        absent: rows that were looked for in vain.
+        complete: whether every set of rows is as small as it can be.
+    """
+
+    tables: Tables
+    thorough: bool = False
+    trials: int = TRIALS
+    rows: dict[str, Rows] = field(default_factory=dict)
+    absent: list[Absent] = field(default_factory=list)
+    complete: bool = True
+
+    def back(self, key: str, number: int, needed: Needed) -> None:
+        """Walk back from a row."""
+        self.rows = {key: {number: needed}}
+        for each in way_back(self.tables, key):
+            if each in self.rows and not each.startswith(("staged/", "bronze/")):
+                self._step(each, self.rows[each])
+
+    def _step(self, key: str, rows: Rows) -> None:
+        lineage = planned_lineage(self.tables, key)
+        found = contributors(self.tables, key, list(rows))
+        made_of: dict[int, dict[str, list[int]]] = {number: {} for number in rows}
+        for number, table, row in found.select(ROW, INPUT, INPUT_ROW).iter_rows():
+            made_of[number].setdefault(table, []).append(row)
+        values = self._values(key, rows)
+        for number, needed in rows.items():
+            step = _Step(self, key, needed, lineage, values[number], made_of[number])
+            for table, row, columns in step.taken():
+                self.rows.setdefault(table, {}).setdefault(row, Needed()).add(columns)
+            self.absent.extend(step.absent())
+
+    def _values(self, key: str, rows: Iterable[int]) -> dict[int, dict[str, Any]]:
+        numbers = pl.Series(list(rows), dtype=pl.UInt32)
+        frame = self.tables.frame(key, numbered=True)
+        some = frame.filter(pl.col(NUMBER).is_in(numbers.implode())).collect(engine="streaming")
+        return {row[NUMBER]: row for row in some.iter_rows(named=True)}
+
+    def least(self, enough: Any, elements: Sequence[Any]) -> list[Any]:
+        """As few of some elements as are still enough, within the trials that are left."""
+
+        def ask(some: Sequence[Any]) -> bool:
+            self.trials -= 1
+            return bool(enough(some))
+
+        found, done = minimal(ask, elements, max(self.trials, 0))
+        self.complete &= done
+        return found
+
+
+def way_back(tables: Tables, key: str) -> list[str]:
+    """A table and everything that it is made of, each before what it is made of itself."""
+    order: dict[str, None] = {}
+
+    def visit(each: str) -> None:
+        if each not in order:
+            for before in tables.inputs(each):
+                visit(before)
+            order[each] = None
+
+    visit(key)
+    return list(order)[::-1]
+
+
+@dataclass
+class _Step:
+    """One row of a table, and what is needed of its inputs."""
+
+    walk: Walk
+    key: str
+    needed: Needed
+    lineage: FrameLineage
+    row: Mapping[str, Any]
+    made_of: dict[str, list[int]]
+
+    def __post_init__(self) -> None:
+        self.columns = upstream(self.lineage, self.needed)
+
+    def taken(self) -> list[tuple[str, int, Needed]]:
+        """The rows of the inputs that are needed, each with its columns."""
+        numbers = self.made_of
+        cells = self._cells(numbers)
+        names = self.needed.names
+        kinds = {
+            kind
+            for name in names
+            for how in self.lineage.columns[name].indirect.values()
+            for kind in how
+        }
+        several = sum(map(len, numbers.values())) > 1
+        if several or len(cells) > 1 or "window" in kinds or self.walk.thorough:
+            trial = Trial(self.walk.tables, self.key, self.row, numbers)
+            if several or "window" in kinds or self.walk.thorough:
+                numbers = self._fewer(trial, numbers, names)
+                trial.take(numbers)
+            cells = self._decisive(trial, self._cells(numbers))
+        kept = set(cells)
+        return [
+            (table, number, self._of(table, number, kept))
+            for table, rows in numbers.items()
+            for number in rows
+        ]
+
+    def absent(self) -> list[Absent]:
+        """The inputs that values would come from, but that hold no row for this one."""
+        if not self.needed.made or any(self.row[name] is not None for name in self.needed.made):
+            return []
+        found = []
+        for table, columns in self.columns.items():
+            joined = sorted(name for name, kinds in columns.deciding.items() if "join" in kinds)
+            if columns.made and joined and table not in self.made_of:
+                found.append(Absent(self.key, table, tuple(joined)))
+        return found
+
+    def _cells(self, numbers: Mapping[str, Sequence[int]]) -> list[CellAt]:
+        return [
+            CellAt(table, number, column)
+            for table, rows in numbers.items()
+            for number in rows
+            for column in self.columns[table].made
+        ]
+
+    def _of(self, table: str, number: int, kept: set[CellAt]) -> Needed:
+        columns = self.columns[table]
+        return Needed(
+            {
+                name: kind
+                for name, kind in columns.made.items()
+                if CellAt(table, number, name) in kept
+            },
+            {name: set(kinds) for name, kinds in columns.deciding.items()},
+        )
+
+    def _fewer(
+        self, trial: Trial, numbers: dict[str, list[int]], names: Sequence[str]
+    ) -> dict[str, list[int]]:
+        """As few rows as make the same values; more than those traced, if these do not."""
+        if not trial.of_rows(numbers, names):
+            numbers = self._more(trial, numbers, names)
+            trial.take(numbers)
+            if not trial.of_rows(numbers, names):
+                self.walk.complete = False
+                return numbers
+        every = [(table, number) for table, rows in numbers.items() for number in rows]
+        core = []
+        if len(every) <= _ONE_BY_ONE:
+            for place, each in enumerate(every):
+                rest = [*every[:place], *every[place + 1 :]]
+                self.walk.trials -= 1
+                if not trial.of_rows(_by_table(rest), names):
+                    core.append(each)
+        others = [each for each in every if each not in core]
+        kept = self.walk.least(lambda some: trial.of_rows(_by_table([*core, *some]), names), others)
+        chosen = {*core, *kept}
+        return _by_table([each for each in every if each in chosen])
+
+    def _more(
+        self, trial: Trial, numbers: dict[str, list[int]], names: Sequence[str]
+    ) -> dict[str, list[int]]:
+        """Rows that a function only looks at: those besides which it makes the same values."""
+        blocks = [Block(table, 0, size) for table, size in trial.sizes().items() if size]
+        if not trial.with_blocks(blocks, names):
+            return numbers
+        while blocks:
+            blocks = self.walk.least(
+                lambda some: trial.with_blocks(some, names),
+                [part for block in blocks for part in _parts(block)],
+            )
+            if self.walk.trials <= 0 or all(each.stop - each.start == 1 for each in blocks):
+                break
+        found = {table: set(rows) for table, rows in numbers.items()}
+        for block in blocks:
+            found.setdefault(block.table, set()).update(range(block.start, block.stop))
+        return {table: sorted(rows) for table, rows in found.items()}
+
+    def _decisive(self, trial: Trial, cells: list[CellAt]) -> list[CellAt]:
+        """Of the cells that a value may be made of, those that it is made of."""
+        made = list(self.needed.made)
+        if not made or len(cells) < 2 or self.walk.trials <= 0:
+            return cells
+        values = {value for value in self.row.values() if isinstance(value, str | int)}
+        named = [cell for cell in cells if cell.column in map(str, values)]
+
+        def enough(some: Sequence[CellAt]) -> bool:
+            kept = set(some)
+            return trial.despite([cell for cell in cells if cell not in kept], made)
+
+        if len(named) == 1:  # a header that became a value: the cell below it
+            self.walk.trials -= 2
+            if enough(named) and not enough([]):
+                return named
+        found = self.walk.least(enough, cells)
+        return found or cells
+
+
+def _by_table(rows: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
+    found: dict[str, list[int]] = {}
+    for table, number in rows:
+        found.setdefault(table, []).append(number)
+    return found
+
+
+def _parts(block: Block) -> list[Block]:
+    size = max(1, -(-(block.stop - block.start) // _BLOCKS))
+    return [
+        Block(block.table, start, min(start + size, block.stop))
+        for start in range(block.start, block.stop, size)
+    ]
