@@ -1,1 +1,49 @@
-"""JobForge: a governed, auditable medallion data platform on Dagster."""
+"""JobForge: a governed, auditable medallion data platform on Dagster.
+
+In a notebook, ``import jobforge_dagster as jf`` gives what the command line asks: see
+``docs/asking.md``.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jobforge_dagster.notebook import (
+        answer,
+        diff,
+        forward,
+        impact,
+        lineage,
+        questions,
+        sql,
+        table,
+        trace,
+        why,
+    )
+
+__all__ = [
+    "answer",
+    "diff",
+    "forward",
+    "impact",
+    "lineage",
+    "questions",
+    "sql",
+    "table",
+    "trace",
+    "why",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what a notebook asks for, and nothing else: the command line starts with this."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from jobforge_dagster import notebook
+
+    return getattr(notebook, name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from jobforge_dagster.asking.lineage import Direction, Lineage
     from jobforge_dagster.asking.trace import Forward, Trace
     from jobforge_dagster.asking.why import Why
+    from jobforge_dagster.medallion.storage.publications import Publication
 
 Root = str | Path | DataRoot | None
 """The folder of the data."""
@@ -155,7 +156,12 @@ def diff(
     """
     from jobforge_dagster.asking.diff import diff as answer
 
-    return answer(table, before, after, root=root_of(root))
+    def made_again(root: DataRoot, publication: Publication, into: Path) -> None:
+        from jobforge_dagster.orchestration.rebuild import remake  # loads Dagster
+
+        remake(root, publication, into)
+
+    return answer(table, before, after, root=root_of(root), remake=made_again)
 
 
 def questions() -> pl.DataFrame:
