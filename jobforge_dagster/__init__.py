@@ -12,26 +12,26 @@ if TYPE_CHECKING:
     from jobforge_dagster.notebook import (
         answer,
         diff,
-        forward,
         impact,
         lineage,
         questions,
         sql,
         table,
         trace,
+        trace_forward,
         why,
     )
 
 __all__ = [
     "answer",
     "diff",
-    "forward",
     "impact",
     "lineage",
     "questions",
     "sql",
     "table",
     "trace",
+    "trace_forward",
     "why",
 ]
 

@@ -1,16 +1,19 @@
 """The questions as a notebook asks them: ``import jobforge_dagster as jf``.
 
-The same functions as those behind the command line, with values given by name. Each takes
+The same functions as those behind the command line, with values given by name, as in
+``noc_code="21231"``; or as a mapping, where such a name is also one of a parameter here. Each takes
 ``root``, the folder of the data; without it, the one that ``JOBFORGE_DATA_ROOT`` names, or ``data``
-in the working folder.
+in the working folder. Answers print as the command line prints them, and ``to_dict()`` is what its
+``--json`` tells.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.root import DataRoot, Place
 
 if TYPE_CHECKING:
     import polars as pl
@@ -22,31 +25,36 @@ if TYPE_CHECKING:
     from jobforge_dagster.asking.why import Why
     from jobforge_dagster.medallion.storage.publications import Publication
 
-Root = str | Path | DataRoot | None
-"""The folder of the data."""
 
-
-def sql(statement: str, *, root: Root = None, **parameters: Any) -> pl.DataFrame:
+def sql(
+    statement: str,
+    parameters: Mapping[str, Any] | None = None,
+    /,
+    *,
+    root: Place = None,
+    **more: Any,
+) -> pl.DataFrame:
     """The answer of a SQL statement over all layers, the quarantine and the catalog.
 
     Args:
         statement: one statement that reads; ``$name`` stands for a parameter.
+        parameters: their values; ``more`` of them by name.
         root: the folder of the data.
-        parameters: their values.
+        more: see ``parameters``.
 
     Raises:
         JobForgeError: it does not only read, or names something that is not there.
     """
     from jobforge_dagster import query
 
-    return query.sql(statement, parameters or None, root=root_of(root))
+    return query.sql(statement, {**(parameters or {}), **more} or None, root=DataRoot.at(root))
 
 
-def table(name: str, *, root: Root = None) -> pl.LazyFrame:
+def table(name: str, /, *, root: Place = None) -> pl.LazyFrame:
     """A table, to go on with in Polars.
 
     Args:
-        name: ``gold.dim_noc``, or as in :func:`sql`.
+        name: ``gold.dim_noc``, as in :func:`sql`.
         root: the folder of the data.
 
     Raises:
@@ -54,26 +62,34 @@ def table(name: str, *, root: Root = None) -> pl.LazyFrame:
     """
     from jobforge_dagster import query
 
-    return query.table(name, root=root_of(root))
+    return query.table(name, root=DataRoot.at(root))
 
 
-def trace(table: str, /, *, root: Root = None, **row: Any) -> Trace:
+def trace(
+    table: str,
+    row: Mapping[str, Any] | None = None,
+    /,
+    *,
+    root: Place = None,
+    **more: Any,
+) -> Trace:
     """The way of one row back to the delivered records.
 
     Args:
         table: its name.
+        row: values of columns that tell the row; ``more`` of them by name.
         root: the folder of the data.
-        row: values of columns that tell the row.
+        more: see ``row``.
 
     Raises:
         JobForgeError: no row is told by that, or several are.
     """
-    from jobforge_dagster.asking.trace import trace as answer
+    from jobforge_dagster.asking.trace import trace as ask
 
-    return answer(table, row, root=root_of(root))
+    return ask(table, {**(row or {}), **more}, root=DataRoot.at(root))
 
 
-def forward(file: str, record: int, *, root: Root = None) -> Forward:
+def trace_forward(file: str, record: int, /, *, root: Place = None) -> Forward:
     """Everything that was made of one delivered record, and what was refused of it.
 
     Args:
@@ -84,30 +100,39 @@ def forward(file: str, record: int, *, root: Root = None) -> Forward:
     Raises:
         JobForgeError: there is no such record.
     """
-    from jobforge_dagster.asking.trace import forward as answer
+    from jobforge_dagster.asking.trace import forward as ask
 
-    return answer(file, record, root=root_of(root))
+    return ask(file, record, root=DataRoot.at(root))
 
 
-def why(table: str, column: str, /, *, root: Root = None, **row: Any) -> Why:
+def why(
+    table: str,
+    column: str,
+    row: Mapping[str, Any] | None = None,
+    /,
+    *,
+    root: Place = None,
+    **more: Any,
+) -> Why:
     """The delivered cells that one value is made of, and the proof of it.
 
     Args:
         table: its name.
         column: the column of the value.
+        row: values of columns that tell the row; ``more`` of them by name.
         root: the folder of the data.
-        row: values of columns that tell the row.
+        more: see ``row``.
 
     Raises:
         JobForgeError: no row is told by that, or several are.
     """
-    from jobforge_dagster.asking.why import why as answer
+    from jobforge_dagster.asking.why import why as ask
 
-    return answer(table, row, column, root=root_of(root))
+    return ask(table, {**(row or {}), **more}, column, root=DataRoot.at(root))
 
 
 def lineage(
-    name: str, direction: Direction = "up", *, depth: int | None = None, root: Root = None
+    name: str, direction: Direction = "up", *, depth: int | None = None, root: Place = None
 ) -> Lineage:
     """What a table or a column is made of, or what is made of it.
 
@@ -120,12 +145,12 @@ def lineage(
     Raises:
         UnknownNameError: there is no such table or column.
     """
-    from jobforge_dagster.asking.lineage import lineage as answer
+    from jobforge_dagster.asking.lineage import lineage as ask
 
-    return answer(name, direction, depth=depth, root=root_of(root))
+    return ask(name, direction, depth=depth, root=DataRoot.at(root))
 
 
-def impact(name: str, *, root: Root = None) -> Impact:
+def impact(name: str, *, root: Place = None) -> Impact:
     """Everything that a change of a table or column would reach.
 
     Args:
@@ -135,33 +160,39 @@ def impact(name: str, *, root: Root = None) -> Impact:
     Raises:
         UnknownNameError: there is no such table or column.
     """
-    from jobforge_dagster.asking.impact import impact as answer
+    from jobforge_dagster.asking.impact import impact as ask
 
-    return answer(name, root=root_of(root))
+    return ask(name, root=DataRoot.at(root))
 
 
 def diff(
-    table: str, before: str | None = None, after: str | None = None, *, root: Root = None
+    table: str,
+    before: str | None = None,
+    after: str | None = None,
+    *,
+    limit: int | None = 20,
+    root: Place = None,
 ) -> Diff:
     """What changed between two versions of a table.
 
     Args:
         table: its name.
-        before: a run, a batch or a time; by default, the version before.
+        before: a run, a batch or a time; by default, the version before ``after``.
         after: likewise; by default, the version that stands.
+        limit: rows of each kind to give back; ``None`` for all.
         root: the folder of the data.
 
     Raises:
         JobForgeError: there is no such version.
     """
-    from jobforge_dagster.asking.diff import diff as answer
+    from jobforge_dagster.asking.diff import diff as ask
 
     def made_again(root: DataRoot, publication: Publication, into: Path) -> None:
         from jobforge_dagster.orchestration.rebuild import remake  # loads Dagster
 
         remake(root, publication, into)
 
-    return answer(table, before, after, root=root_of(root), remake=made_again)
+    return ask(table, before, after, limit=limit, root=DataRoot.at(root), remake=made_again)
 
 
 def questions() -> pl.DataFrame:
@@ -187,7 +218,7 @@ def questions() -> pl.DataFrame:
     )
 
 
-def answer(number: int, *, root: Root = None, **values: str | int) -> pl.DataFrame:
+def answer(number: int, /, *, root: Place = None, **values: str | int) -> pl.DataFrame:
     """The answer to a business question.
 
     Args:
@@ -203,11 +234,4 @@ def answer(number: int, *, root: Root = None, **values: str | int) -> pl.DataFra
 
     question = asking.question_called(number, discover(packages_from_environment()).marts)
     given = [f"{name}={value}" for name, value in values.items()]
-    return asking.answer(root_of(root), question, asking.values_of(question, given))
-
-
-def root_of(root: Root) -> DataRoot:
-    """The data root that is meant."""
-    if root is None:
-        return DataRoot.from_environment()
-    return root if isinstance(root, DataRoot) else DataRoot(Path(root))
+    return asking.answer(DataRoot.at(root), question, asking.values_of(question, given))

@@ -6,6 +6,7 @@ import os
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TypeAlias
 
 VARIABLE = "JOBFORGE_DATA_ROOT"
 """Environment variable that moves the data root; without it, ``data`` below the working folder."""
@@ -21,6 +22,13 @@ class DataRoot:
     def from_environment(cls) -> DataRoot:
         """The data root that the environment names."""
         return cls(Path(os.environ.get(VARIABLE) or "data"))
+
+    @classmethod
+    def at(cls, place: Place) -> DataRoot:
+        """The data root in a folder; without one, that which the environment names."""
+        if place is None:
+            return cls.from_environment()
+        return place if isinstance(place, DataRoot) else cls(Path(place))
 
     @property
     def landing(self) -> Path:
@@ -94,3 +102,7 @@ class DataRoot:
     def relative(self, path: Path) -> str:
         """A path below the root, relative and POSIX: the only form that is ever stored."""
         return path.relative_to(self.path).as_posix()
+
+
+Place: TypeAlias = str | Path | DataRoot | None
+"""Where a data root is: a folder, a data root itself, or where the environment says."""
