@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import shlex
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import datetime
 from importlib.metadata import version
 from typing import Any
 
@@ -15,7 +17,9 @@ import pytest
 from typer.main import get_command
 from typer.testing import CliRunner, Result
 
+from jobforge_dagster.asking.values import short
 from jobforge_dagster.cli import main
+from jobforge_dagster.cli.common import print_json, print_rows
 from jobforge_dagster_tests.conftest import Lake
 
 Path = tuple[str, ...]
@@ -150,3 +154,33 @@ def test_what_stops_a_command_is_told_once_and_in_words(
     assert isinstance(told.exception, SystemExit)
     assert (told.exit_code, told.stdout) == (code, "")
     assert told.stderr == (f"Error: {said}\n" if said else "")
+
+
+def test_what_programs_read_is_json_whatever_the_values(capsys: pytest.CaptureFixture[str]) -> None:
+    print_json({"a": [math.nan, -math.inf, 1.5, b"\x1b", datetime(2024, 2, 29)], "b": {1: None}})
+
+    told = json.loads(capsys.readouterr().out, parse_constant=pytest.fail)
+    assert told == {"a": ["nan", "-inf", 1.5, "1b", "2024-02-29T00:00:00"], "b": {"1": None}}
+
+
+STEERING = "a\x1b[2J\x9b31m\u202eb\rc\x07"
+
+
+def test_what_people_read_does_not_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    print_rows([STEERING], [[STEERING], [[STEERING]], ["two\nlines"]], nothing="")
+
+    told = capsys.readouterr().out
+    assert all(each.isprintable() or each == "\n" for each in told)
+    assert r"a\x1b[2J\x9b31m\u202eb\rc\x07" in told
+    assert [line.strip() for line in told.splitlines()][-3:-1] == ["two", "lines"]
+
+
+def test_an_error_does_not_steer_the_terminal(tmp_path: Any) -> None:
+    told = Lake(tmp_path / "data").command("query", f"FROM '{STEERING}'")
+
+    assert (told.exit_code, told.stderr.startswith("Error: ")) == (1, True)
+    assert all(each.isprintable() or each == "\n" for each in told.stderr)
+
+
+def test_a_value_is_cut_to_what_fits() -> None:
+    assert (short("abcde", 5), short("abcdef", 5), short(None, 5)) == ("abcde", "abcd…", "")

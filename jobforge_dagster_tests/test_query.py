@@ -37,6 +37,13 @@ def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lake]:
         yield project.lake
 
 
+@pytest.fixture
+def copied(shop: Lake, tmp_path: Path) -> Lake:
+    """The same, to be changed."""
+    shutil.copytree(shop.path, tmp_path / "data")
+    return Lake(tmp_path / "data")
+
+
 def asked(lake: Lake, *arguments: str) -> str:
     told = lake.command("query", *arguments)
     assert told.exit_code == 0, told.output
@@ -183,25 +190,59 @@ def test_every_table_of_the_catalog_answers_even_where_nothing_is_known(tmp_path
     assert all(rows(lake, f"FROM catalog.{name}") == [] for name in names)
 
 
-def test_a_damaged_document_is_told_and_costs_no_other_question(shop: Lake, tmp_path: Path) -> None:
-    shutil.copytree(shop.path, tmp_path / "data")
-    lake = Lake(tmp_path / "data")
-    (lake.root.catalog / "tables/gold/dim_customer.json").write_text('{"table": 1}')
+DAMAGES = {
+    "no-json": "{",
+    "no-document": '{"table": 1}',
+    "list": "[]",
+    "newer": '{"document_version": "2.0"}',
+}
 
-    assert "jobforge catalog rebuild" in refused(lake, "FROM catalog.columns")
-    assert len(rows(lake, "FROM gold.dim_customer")) == 2
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_document_is_told_and_costs_no_other_question(copied: Lake, damage: str) -> None:
+    for pattern in ("tables/gold/*.json", "runs/*.json", "lineage/gold/*/*"):
+        next(copied.root.catalog.glob(pattern)).write_text(DAMAGES[damage])
+
+    for name in (
+        "tables",
+        "columns",
+        "column_lineage",
+        "runs",
+        "checks",
+        "transitions",
+    ):
+        told = refused(copied, f"FROM catalog.{name}")
+        assert f"Error: catalog.{name} cannot be read: " in told
+        assert ("too new" if damage == "newer" else "jobforge catalog rebuild") in told
+    assert len(rows(copied, "SELECT customer AS columns FROM gold.dim_customer AS tables")) == 2
+    names = {f"{row['schema']}.{row['table']}" for row in rows(copied, "SHOW TABLES")}
+    assert names >= {"catalog.tables", "gold.dim_customer", "staged.orders"}
 
 
-def test_the_marts_of_the_warehouse_can_be_asked_but_not_while_another_writes(
-    shop: Lake, tmp_path: Path
-) -> None:
-    shutil.copytree(shop.path, tmp_path / "data")
-    lake = Lake(tmp_path / "data")
-    with duckdb.connect(lake.path / "warehouse.duckdb") as warehouse:
+def test_a_damaged_manifest_costs_only_what_is_staged(copied: Lake) -> None:
+    min(copied.root.manifests.glob("*.json")).write_text("{")
+
+    assert "Restore it: a batch without" in refused(copied, "FROM staged.orders")
+    assert len(rows(copied, "SELECT customer AS orders FROM gold.dim_customer")) == 2
+    assert "dim_customer" in {row["table"] for row in rows(copied, "SHOW TABLES")}
+
+
+def test_a_mart_is_found_with_and_without_its_schema(copied: Lake) -> None:
+    with duckdb.connect(copied.path / "warehouse.duckdb") as warehouse:
         warehouse.execute("CREATE SCHEMA mart; CREATE TABLE mart.turnover AS SELECT 350 AS cents")
 
-    assert rows(lake, "FROM mart.turnover") == [{"cents": 350}]
-    assert "turnover" in asked(lake, "SHOW TABLES", "--format", "csv")
+    assert rows(copied, "FROM mart.turnover") == rows(copied, "FROM turnover") == [{"cents": 350}]
+    assert "turnover" in asked(copied, "SHOW TABLES", "--format", "csv")
+    assert "Did you mean mart.turnover?" in refused(copied, "FROM mart.turnovr")
+
+
+def test_a_warehouse_that_cannot_be_read_is_told(copied: Lake) -> None:
+    (copied.path / "warehouse.duckdb").write_bytes(b"none" * 5000)
+
+    assert "The marts cannot be read: warehouse.duckdb" in refused(copied, "FROM mart.turnover")
+    assert "The marts cannot be read: warehouse.duckdb" in refused(copied, "FROM turnover")
+    assert len(rows(copied, "WITH a AS (FROM dim_customer) FROM a")) == 2
+    assert rows(copied, "SHOW TABLES")
 
 
 @pytest.mark.parametrize(
@@ -265,7 +306,7 @@ def test_a_long_answer_is_cut_for_people_and_whole_for_programs(shop: Lake) -> N
 
     shown = asked(shop, many)
 
-    assert shown.splitlines()[-1] == "40 of 12,345 rows; --limit shows more."
+    assert shown.splitlines()[-1] == "The first 40 rows; --limit shows more."
     assert len(asked(shop, many, "--format", "csv").splitlines()) == 12346
     assert len(rows(shop, many, "--limit", "7")) == 7
     assert asked(shop, many, "--limit", "3").split() == ["range", "─────", "0", "1", "2"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +14,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from jobforge_dagster.asking.sql import functions
 from jobforge_dagster.asking.sql.answer import asking
 from jobforge_dagster.asking.sql.errors import QueryError
 from jobforge_dagster.query import sql, table
@@ -37,6 +40,7 @@ class Hoard:
         (self.lake.path / "waivers.yaml").write_text(f"why: {SECRET}\n")
         (self.lake.path / "source").mkdir()
         secret.write_parquet(self.lake.path / "source/other.parquet")
+        (gold / "damaged.parquet").write_bytes(b"PAR1 this is none PAR1")
         (gold / "link.parquet").symlink_to(folder / "outside.parquet")
         (self.lake.path / "silver").symlink_to(folder / "elsewhere")
         (folder / "elsewhere").mkdir()
@@ -84,13 +88,28 @@ class Hoard:
                 code, told = 1, f"Error: {error}"
         assert self.files() == self.before
         assert SECRET not in told
+        self.tells_no_place(text, told)
         return code, told
+
+    def tells_no_place(self, text: str, told: str) -> None:
+        """But for those that the statement itself names."""
+        told = re.sub(r"\n  \d+ \| .*\n +\^", "", told)
+        for place in sorted(map(str, self.places.values()), key=len, reverse=True):
+            told = told.replace(place, "") if place in text else told
+        for place in (self.folder, Path.home(), Path(tempfile.gettempdir()), Path.cwd()):
+            assert str(place) not in told
 
 
 @pytest.fixture(scope="module")
 def hoard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hoard]:
     with pytest.MonkeyPatch.context() as patched:
         patched.setenv("JOBFORGE_SECRET", SECRET)
+        machine = tmp_path_factory.mktemp("machine")
+        for name in ("home", "temporary", "working"):
+            (machine / name).mkdir()
+        patched.setenv("HOME", str(machine / "home"))
+        patched.setattr(tempfile, "tempdir", str(machine / "temporary"))
+        patched.chdir(machine / "working")
         yield Hoard(tmp_path_factory.mktemp("hoard"))
 
 
@@ -158,6 +177,74 @@ FROM duckdb_extensions()
 FROM duckdb_logs()
 FROM sql_auto_complete('SEL')
 FROM which_secret('s3://a', 's3')
+"""
+
+TELLING = """
+FROM duckdb_settings()
+FROM duckdb_views()
+FROM duckdb_views
+FROM "duckdb_views"
+FROM system.duckdb_views
+FROM system.main.duckdb_views
+FROM duckdb_databases
+FROM duckdb_databases()
+FROM pragma_database_list
+FROM pg_settings
+FROM pg_catalog.pg_settings
+FROM pg_views
+FROM sqlite_master
+FROM information_schema.views
+SUMMARIZE pg_settings
+SUMMARIZE duckdb_views
+DESCRIBE sqlite_schema
+WITH a AS (FROM pg_settings) FROM a
+SELECT current_setting('home_directory')
+SELECT current_setting('temp_directory')
+SELECT CURRENT_SETTING('allowed_paths')
+SELECT "current_setting"('temp_directory')
+SELECT system.main.current_setting('temp_directory')
+SELECT 'temp_directory'.current_setting()
+SELECT list_transform(['temp_directory'], lambda x: current_setting(x))
+SELECT 1 WHERE current_setting('temp_directory') LIKE '/%'
+SELECT 1 ORDER BY current_setting('temp_directory')
+VALUES (current_setting('temp_directory'))
+FROM range(length(current_setting('temp_directory')))
+EXPLAIN SELECT current_setting('temp_directory')
+SHOW temp_directory
+SHOW home_directory
+SHOW VARIABLES
+SELECT pg_get_viewdef(1)
+SELECT json_serialize_plan('FROM gold.dim_noc')
+SELECT write_log('x')
+SELECT nextval('x')
+SELECT __internal_decompress_string(1::HUGEINT)
+FROM gold.damaged
+"""
+
+ANSWERED = """
+SHOW TABLES
+SHOW ALL TABLES
+SHOW DATABASES
+DESCRIBE
+DESCRIBE gold.dim_noc
+SUMMARIZE gold.dim_noc
+EXPLAIN FROM gold.dim_noc
+EXPLAIN ANALYZE FROM gold.dim_noc
+EXPLAIN (FORMAT json) FROM gold.dim_noc
+EXPLAIN ANALYZE FROM mart.answer
+FROM duckdb_columns()
+FROM duckdb_tables()
+FROM duckdb_schemas()
+FROM duckdb_functions()
+FROM duckdb_tables
+FROM information_schema.tables
+FROM information_schema.columns
+FROM information_schema.schemata
+FROM pg_class
+FROM pg_tables
+FROM pragma_table_info('gold.dim_noc')
+SELECT current_database(), current_schemas(true), version(), current_user
+SELECT random() < 2, uuid() IS NOT NULL, setseed(0.5)
 """
 
 WRITING = """
@@ -266,6 +353,45 @@ def test_nothing_but_tables_is_read(hoard: Hoard, statement: str) -> None:
     assert told.startswith("Error: ")
 
 
+@pytest.mark.parametrize("statement", statements(TELLING))
+def test_nothing_of_the_machine_is_told(hoard: Hoard, statement: str) -> None:
+    code, told = hoard.tried(statement)
+
+    assert code == 1
+    assert told.startswith("Error: ")
+
+
+@pytest.mark.parametrize("statement", statements(ANSWERED))
+def test_what_is_told_of_tables_names_no_place(hoard: Hoard, statement: str) -> None:
+    assert hoard.tried(statement)[0] == 0
+
+
+def test_every_view_of_duckdb_is_refused_or_names_no_place(hoard: Hoard) -> None:
+    with duckdb.connect() as connection:
+        views = connection.execute(
+            "SELECT DISTINCT schema_name, view_name FROM duckdb_views() WHERE internal"
+        ).fetchall()
+
+    assert len(views) > 40
+    for schema, view in views:
+        hoard.tried(f"FROM {schema}.{view}")
+
+
+def test_every_function_of_duckdb_was_looked_through() -> None:
+    """A new one is to be judged, and then written into the snapshot."""
+    with duckdb.connect() as connection:
+        found = connection.execute(
+            "SELECT DISTINCT function_name, has_side_effects IS true FROM duckdb_functions() "
+            "WHERE function_type IN ('scalar', 'macro', 'aggregate', 'window')"
+        ).fetchall()
+    snapshot = Path(__file__).parent / "snapshots/duckdb_functions.txt"
+    harmless = {"uuid", "uuidv4", "uuidv7", "gen_random_uuid", "random", "setseed", "error"}
+    harmless |= {"stats", "vector_type"}
+
+    assert {name for name, _ in found} <= {*snapshot.read_text().splitlines()}
+    assert {name for name, effects in found if effects} <= functions.REFUSED | harmless
+
+
 @pytest.mark.parametrize("statement", statements(WRITING))
 def test_nothing_is_written_or_changed(hoard: Hoard, statement: str) -> None:
     code, told = hoard.tried(statement)
@@ -328,7 +454,7 @@ def test_variables_of_python_are_no_tables(hoard: Hoard) -> None:
         "SELECT " + "(" * 3000 + "1" + ")" * 3000,
         "SELECT " + "+".join("1" * 3000),
         "FROM " + "(FROM " * 2000 + "gold.dim_noc" + ")" * 2000,
-        "SELECT 1 " + "UNION ALL SELECT 1 " * 1000,
+        "SELECT 1 " + "UNION ALL SELECT 1 " * 5000,
         "SELECT '" + "x" * 200_000 + "'",
         "SELECT '\0'",
         "WITH RECURSIVE t AS (SELECT 1 AS a UNION ALL SELECT a + 1 FROM t) FROM t WHERE a < 0",

@@ -10,9 +10,7 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 
 from jobforge_dagster.medallion.errors import JobForgeError
-from jobforge_dagster.medallion.storage.root import DataRoot
-
-LAYERS = ("staged", "bronze", "silver", "gold")
+from jobforge_dagster.medallion.storage.root import LAYERS, DataRoot
 
 
 class UnknownNameError(JobForgeError):
@@ -61,7 +59,7 @@ def table_named(text: str, known: Iterable[str]) -> str:
     if len(found) == 1:
         return found[0]
     if found:
-        names = ", ".join(sql_name(key) for key in found)
+        names = ", ".join(found if len({*map(sql_name, found)}) == 1 else map(sql_name, found))
         raise UnknownNameError(f"{text!r} stands for several tables: {names}. Say which.")
     if not known:
         raise UnknownNameError(

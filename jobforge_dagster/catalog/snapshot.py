@@ -12,8 +12,8 @@ from jobforge_dagster.catalog.documents import (
     RunDocument,
     TableMetadata,
 )
-from jobforge_dagster.catalog.store import LAYERS, get, glossary_path
-from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.catalog.store import get, glossary_path
+from jobforge_dagster.medallion.storage.root import LAYERS, DataRoot
 
 Files = Iterator[tuple[str, str]]
 """What an export makes: relative POSIX paths, each with the text of its file."""

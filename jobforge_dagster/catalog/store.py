@@ -24,8 +24,6 @@ AnyDocument = TypeVar("AnyDocument", bound=Document)
 PATIENCE = 10
 """Seconds that a run waits for whoever else writes into the catalog; a later event catches up."""
 
-LAYERS = ("staged", "bronze", "silver", "gold")
-
 
 class CatalogError(JobForgeError):
     """A document cannot be read, or must not be written."""

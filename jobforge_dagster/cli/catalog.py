@@ -16,7 +16,7 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 
 _SHORTEST_HEAD = 8
 
-Table = Annotated[str, typer.Argument(help="Key of a table.", autocompletion=completing.table_keys)]
+Table = Annotated[str, typer.Argument(help="A table.", autocompletion=completing.tables)]
 
 catalog = commands("What is known of tables, columns and runs, and whether it is still true.")
 app.add_typer(catalog, name="catalog")
@@ -36,8 +36,8 @@ def _settle() -> None:
 
 @catalog.command(
     epilog=examples(
-        "jobforge catalog show gold/dim_noc",
-        "jobforge catalog show gold/dim_noc teer",
+        "jobforge catalog show gold.dim_noc",
+        "jobforge catalog show gold.dim_noc teer",
     )
 )
 def show(
@@ -57,7 +57,7 @@ def show(
         tell_column(root, table, column, as_json=as_json)
 
 
-@catalog.command(epilog=examples("jobforge catalog transitions gold/dim_noc --last 5"))
+@catalog.command(epilog=examples("jobforge catalog transitions gold.dim_noc --last 5"))
 def transitions(
     table: Table,
     last: Annotated[int, typer.Option(min=1, help="How many.")] = 20,

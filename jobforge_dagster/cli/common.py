@@ -9,14 +9,15 @@ from __future__ import annotations
 import json
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from datetime import datetime
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
 
+from jobforge_dagster.asking.names import closest
+from jobforge_dagster.asking.values import plain, shown
 from jobforge_dagster.medallion.errors import JobForgeError
 
 if TYPE_CHECKING:
@@ -67,11 +68,23 @@ class InWords(TyperGroup):
             code = _told_of_usage(error)
         except typer.Abort:
             code = _told("It was given up.")
+        except Exception as error:
+            code = _told(_of_polars(error))
         sys.exit(code if isinstance(code, int) else 0)
 
 
+def _of_polars(error: Exception) -> str:
+    """What an error of Polars means; any other is a fault of ours, and raised."""
+    if type(error).__module__.partition(".")[0] != "polars":
+        raise error
+    from jobforge_dagster.asking.damage import in_words
+    from jobforge_dagster.medallion.storage.root import DataRoot
+
+    return str(in_words(DataRoot.from_environment(), error))
+
+
 def _told(message: str) -> int:
-    typer.echo(f"Error: {message}", err=True)
+    typer.echo(f"Error: {_lines(message)}", err=True)
     return 1
 
 
@@ -132,18 +145,13 @@ def source_called(name: str) -> Source:
     declared = {source.name: source for source in discover(packages_from_environment()).sources}
     if name in declared:
         return declared[name]
-    close = get_close_matches(name, declared, n=1)
-    hint = f" Did you mean {close[0]}?" if close else ""
+    hint = closest(name, declared)
     raise JobForgeError(f"There is no source {name!r}.{hint} See: jobforge sources")
 
 
 def print_json(value: Any) -> None:
     """Print a value for programs."""
-    typer.echo(json.dumps(value, indent=2, ensure_ascii=False, default=_text))
-
-
-def _text(value: Any) -> str:
-    return value.isoformat() if isinstance(value, datetime) else str(value)
+    typer.echo(json.dumps(plain(value), indent=2, ensure_ascii=False, allow_nan=False))
 
 
 def print_grid(rows: pl.DataFrame, *, nothing: str) -> None:
@@ -156,21 +164,32 @@ def print_grid(rows: pl.DataFrame, *, nothing: str) -> None:
     print_rows(rows.columns, rows.rows(), nothing=nothing)
 
 
-def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, nothing: str) -> None:
+def print_rows(
+    names: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    *,
+    nothing: str,
+    right: Container[int] = (),
+    width: int = 200,
+) -> None:
     """Print a table for people, from rows that are no frame.
 
     Args:
         names: of its columns.
         rows: their values.
         nothing: what to say if there is no row.
+        right: the numbers of the columns that stand at the right.
+        width: of the table at most, where there is no terminal: what is cut to the width of a
+            narrow pipe cannot be searched.
     """
     from rich.box import SIMPLE
     from rich.console import Console
-    from rich.table import Column
     from rich.table import Table as Grid
     from rich.text import Text
 
-    grid = Grid(*(Column(Text(name)) for name in names), box=SIMPLE, pad_edge=False)
+    grid = Grid(box=SIMPLE, pad_edge=False)
+    for number, name in enumerate(names):
+        grid.add_column(Text(shown(name)), justify="right" if number in right else "left")
     for row in rows:
         grid.add_row(*(Text(_cell(value)) for value in row))
     if not grid.row_count:
@@ -178,11 +197,16 @@ def print_rows(names: Sequence[str], rows: Iterable[Sequence[Any]], *, nothing: 
         return
     console = Console()
     if not console.is_terminal:
-        console = Console(width=200)  # what is cut to a narrow pipe cannot be searched
+        console = Console(width=width)
     console.print(grid)
 
 
 def _cell(value: Any) -> str:
-    if value is None:
-        return ""
-    return f"{value:%Y-%m-%d %H:%M}" if isinstance(value, datetime) else str(value)
+    if isinstance(value, datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    return _lines(value) if isinstance(value, str) else shown(value)
+
+
+def _lines(text: str) -> str:
+    """A text of several lines, for a screen."""
+    return "\n".join(map(shown, text.split("\n")))

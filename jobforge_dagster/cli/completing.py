@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import Any, ParamSpec
+from typing import ParamSpec
 
 import typer
 
+from jobforge_dagster.asking.documents import read, table_path
 from jobforge_dagster.asking.names import keys, sql_name, table_named
-from jobforge_dagster.cli.plain import table_path
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage.root import DataRoot
 
@@ -90,6 +89,6 @@ def _names(incomplete: str) -> list[str]:
 
 def _columns(table: str) -> list[str]:
     """As the catalog's document of a table tells them."""
-    path = table_path(DataRoot.from_environment(), table_named(table, _keys()))
-    document: dict[str, Any] = json.loads(path.read_bytes())
+    root = DataRoot.from_environment()
+    document = read(root, table_path(root, table_named(table, keys(root))))
     return [column["name"] for column in document["columns"]]

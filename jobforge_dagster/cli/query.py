@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from jobforge_dagster.asking.sql.formats import FORMATS, SUFFIXES, write_parquet, write_text
+from jobforge_dagster.asking.values import shown
 from jobforge_dagster.cli.app import app
-from jobforge_dagster.cli.common import examples
+from jobforge_dagster.cli.common import examples, print_rows
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage.root import DataRoot
 
@@ -19,8 +21,8 @@ if TYPE_CHECKING:
 _SHOWN = 40
 """Rows of an answer that people are shown; other formats have them all."""
 
-_FORMATS = ("table", "csv", "json", "parquet", "markdown")
-_SUFFIXES = {".csv": "csv", ".json": "json", ".parquet": "parquet", ".md": "markdown"}
+_WIDEST = 100_000
+"""Characters of a row, where there is no terminal."""
 
 
 @app.command(
@@ -42,7 +44,7 @@ def query(
     ] = None,
     form: Annotated[
         str | None,
-        typer.Option("--format", help=f"One of {', '.join(_FORMATS)}.", metavar="FORMAT"),
+        typer.Option("--format", help=f"One of {', '.join(FORMATS)}.", metavar="FORMAT"),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Short for --format json.")] = False,
     output: Annotated[
@@ -99,10 +101,10 @@ def shell() -> None:
 def _format(context: typer.Context, form: str | None, output: Path | None, *, as_json: bool) -> str:
     if as_json and form not in (None, "json"):
         context.fail("Say either --json or another --format.")
-    by_name = _SUFFIXES.get(output.suffix.lower(), "csv") if output else "table"
+    by_name = SUFFIXES.get(output.suffix.lower(), "csv") if output else "table"
     form = "json" if as_json else form or by_name
-    if form not in _FORMATS:
-        context.fail(f"There is no format {form!r}. It is one of {', '.join(_FORMATS)}.")
+    if form not in FORMATS:
+        context.fail(f"There is no format {form!r}. It is one of {', '.join(FORMATS)}.")
     if form == "parquet" and output is None:
         context.fail("Parquet goes into a file: say --output FILE.")
     return form
@@ -139,8 +141,6 @@ def _refuse_data_root(root: DataRoot, output: Path | None) -> None:
 
 
 def _print(asked: Asked, form: str, limit: int | None) -> None:
-    from jobforge_dagster.asking.sql.formats import write_text
-
     if form != "table":
         names, batches = asked.rows(limit)
         write_text(sys.stdout, form, names, batches)
@@ -151,35 +151,20 @@ def _print(asked: Asked, form: str, limit: int | None) -> None:
     if asked.statement.explains:
         typer.echo("\n".join(str(row[-1]) for row in rows))
         return
-    _print_table(names, rows[:most])
-    if not rows:
-        typer.echo("No rows.")
-    elif len(rows) > most and limit is None:
-        typer.echo(f"{most} of {asked.count():,} rows; --limit shows more.")
+    rows, more = rows[:most], len(rows) > most
+    told = [[*map(shown, row)] for row in rows]
+    print_rows(names, told, nothing="No rows.", right=_numbers(rows), width=_WIDEST)
+    if more and limit is None:
+        typer.echo(f"The first {most} rows; --limit shows more.")
 
 
-def _print_table(names: list[str], rows: list[tuple[object, ...]]) -> None:
-    from rich.box import SIMPLE
-    from rich.console import Console
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    from jobforge_dagster.asking.sql.formats import shown
-
-    grid = Grid(box=SIMPLE, pad_edge=False)
-    for place, name in enumerate(names):
-        numbers = [isinstance(row[place], int | float) for row in rows if row[place] is not None]
-        grid.add_column(Text(shown(name)), justify="right" if all(numbers) and numbers else "left")
-    for row in rows:
-        grid.add_row(*(Text(shown(value)) for value in row))
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=100_000)  # what is cut to a narrow pipe cannot be searched
-    console.print(grid)
+def _numbers(rows: list[tuple[object, ...]]) -> set[int]:
+    """Which columns are of numbers."""
+    found = [{*map(type, column)} - {type(None)} for column in zip(*rows, strict=True)]
+    return {place for place, kinds in enumerate(found) if kinds and kinds <= {bool, int, float}}
 
 
 def _write(asked: Asked, form: str, limit: int | None, output: Path) -> None:
-    from jobforge_dagster.asking.sql.formats import write_parquet, write_text
     from jobforge_dagster.medallion.storage.atomic import replacing
 
     with replacing(output) as temporary:

@@ -11,7 +11,6 @@ from jobforge_dagster.cli.common import (
     AsJson,
     commands,
     examples,
-    fail,
     print_grid,
     print_json,
     print_rows,
@@ -79,8 +78,6 @@ def answer(
         return
     given = asking.values_of(question, values or ())
     found = asking.answer(DataRoot.from_environment(), question, given)
-    if found.is_empty() and given:
-        fail(asking.nothing_found(question, given))
     if as_json:
         print_json(found.to_dicts())
         return

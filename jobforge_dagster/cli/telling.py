@@ -6,21 +6,20 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from difflib import get_close_matches
 from typing import Any
 
 import typer
 
-from jobforge_dagster.asking.names import LAYERS
+from jobforge_dagster.asking.documents import NOTHING, reading, table_path, table_paths
+from jobforge_dagster.asking.names import closest, table_named
 from jobforge_dagster.cli.common import print_json, print_rows
-from jobforge_dagster.cli.plain import plain, table_path
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
-def tell_table(root: DataRoot, key: str, *, as_json: bool) -> None:
+def tell_table(root: DataRoot, name: str, *, as_json: bool) -> None:
     """Tell of a table."""
-    with _document(root, key) as table:
+    with _document(root, name) as table:
         if as_json:
             print_json(table)
             return
@@ -58,14 +57,13 @@ def tell_table(root: DataRoot, key: str, *, as_json: bool) -> None:
         print_rows(("column", "type", "meaning", "term", "class"), rows, nothing="")
 
 
-def tell_column(root: DataRoot, key: str, name: str, *, as_json: bool) -> None:
+def tell_column(root: DataRoot, table_name: str, name: str, *, as_json: bool) -> None:
     """Tell of a column, down to the delivered headers."""
-    with _document(root, key) as table:
+    with _document(root, table_name) as table:
+        key = table["table"]
         found = {column["name"]: column for column in table["columns"]}
         if name not in found:
-            close = get_close_matches(name, found, n=1)
-            hint = f" Did you mean {close[0]}?" if close else ""
-            raise JobForgeError(f"{key} has no column {name}.{hint}")
+            raise JobForgeError(f"{key} has no column {name}.{closest(name, found)}")
         column = found[name]
         if as_json:
             print_json(column)
@@ -94,16 +92,11 @@ def _tell_made_of(made_of: dict[str, Any]) -> None:
         typer.echo(f"  opaque     {reason}")
 
 
-def tell_transitions(root: DataRoot, key: str, last: int, *, as_json: bool) -> None:
+def tell_transitions(root: DataRoot, name: str, last: int, *, as_json: bool) -> None:
     """Tell how a table came to be as it stands."""
-    paths = []
-    if all(part not in ("", "..") for part in key.split("/")):
-        folder = root.catalog / "lineage" / key
-        found = sorted(path.name for path in folder.glob("*.json"))
-        paths = [folder / name for name in found[-last:]]
-    if not paths:
-        raise _unknown(root, key)
-    with plain(root, "LayerTransitionLog", paths) as records:
+    folder = root.catalog / "lineage" / _key(root, name)
+    paths = sorted(folder.glob("*.json"))[-last:]
+    with reading(root, paths) as records:
         rows = [
             (
                 f"{_moment(record['completed_at']):%Y-%m-%d %H:%M:%S}",
@@ -125,15 +118,10 @@ def tell_transitions(root: DataRoot, key: str, last: int, *, as_json: bool) -> N
 
 def tell_gaps(root: DataRoot, *, as_json: bool) -> None:
     """Tell what nobody declared."""
-    paths = [
-        path
-        for layer in LAYERS
-        for path in sorted((root.catalog / "tables" / layer).glob("*.json"))
-    ]
-    with plain(root, "TableMetadata", paths) as tables:
+    with reading(root, table_paths(root)) as tables:
         found = {table["table"]: table["gaps"] for table in tables}
     glossary = root.catalog / "glossary" / "glossary.json"
-    with plain(root, "GlossaryDocument", [glossary] if glossary.exists() else []) as documents:
+    with reading(root, [glossary] if glossary.exists() else []) as documents:
         unused = [term for document in documents for term in document["unused"]]
     if as_json:
         print_json({"tables": found, "unused_terms": unused})
@@ -158,25 +146,23 @@ def _moment(text: str) -> datetime:
 
 
 @contextmanager
-def _document(root: DataRoot, key: str) -> Iterator[dict[str, Any]]:
-    path = table_path(root, key)
-    if not path.exists():
-        raise _unknown(root, key)
-    with plain(root, "TableMetadata", [path]) as [table]:
-        if table["table"] != key:
-            raise _unknown(root, key)
+def _document(root: DataRoot, name: str) -> Iterator[dict[str, Any]]:
+    with reading(root, [table_path(root, _key(root, name))]) as [table]:
         yield table
 
 
-def _unknown(root: DataRoot, key: str) -> JobForgeError:
+def _key(root: DataRoot, name: str) -> str:
+    """The key of a table that the catalog knows.
+
+    Raises:
+        JobForgeError: there is none; tells the closest.
+    """
     folder = root.catalog / "lineage"
-    known = sorted(
-        {path.parent.relative_to(folder).as_posix() for path in folder.glob("*/**/*.json")}
-    )
+    known = {
+        path.relative_to(folder).as_posix()
+        for path in folder.glob("*/**")
+        if next(path.glob("*.json"), None)
+    }
     if not known:
-        return JobForgeError(
-            "The catalog is empty. Make the tables first: dagster asset materialize --select '*'"
-        )
-    close = get_close_matches(key, known, n=1)
-    hint = f" The closest is {close[0]}." if close else ""
-    return JobForgeError(f"The catalog knows no table {key!r}.{hint}")
+        raise JobForgeError(NOTHING)
+    return table_named(name, sorted(known))

@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from jobforge_dagster.asking.sql import relations, sandbox
-from jobforge_dagster.asking.sql.errors import QueryError, in_words
+from jobforge_dagster.asking.sql.errors import QueryError, in_words, plan_without_places
 from jobforge_dagster.asking.sql.statement import Statement, checked
 from jobforge_dagster.medallion.storage.root import DataRoot
 
@@ -49,18 +49,12 @@ class Asked:
         names = unique([column[0] for column in self.con.description or ()])
         return names, self._batches(limit)
 
-    def count(self) -> int:
-        """How many rows it has; what was read of them before is over."""
-        self.con.abort()
-        with self._told():
-            counted = self._relation().count("*")
-            [[found]] = self.patience.run(counted.fetchall)
-        return int(found)
-
     def arrow(self, limit: int | None = None) -> tuple[pa.Schema, Iterator[pa.RecordBatch]]:
         """Run it: its columns, each name once, and its rows as batches of Arrow."""
         import pyarrow as pa
 
+        if self.statement.explains:
+            raise QueryError("A plan is a text: ask for it in another format.")
         with self._told():
             relation = self._relation()
             if limit is not None:
@@ -100,6 +94,8 @@ class Asked:
             if not found:
                 return
             left = None if left is None else left - len(found)
+            if self.statement.explains:
+                found = [(*row[:-1], plan_without_places(str(row[-1]), self.root)) for row in found]
             yield found
 
     def _given(self) -> dict[str, Any] | None:
@@ -134,7 +130,7 @@ def asking(
     with sandbox.opened() as con:
         with _in_words(con, root, text, made):
             statement = checked(text, con)
-        made = relations.make(con, root, statement.text)
+        made = relations.make(con, root, statement)
         sandbox.lock(con, relations.allowed(made))
         patience = sandbox.Patience(con, timeout)
         try:
@@ -153,7 +149,12 @@ def _in_words(
         yield
     except duckdb.Error as error:
         raise in_words(
-            error, text, lambda: relations.named(root), lambda: _columns(con), made.unreadable
+            error,
+            text,
+            root,
+            lambda: relations.named(root, made),
+            lambda: _columns(con),
+            made.unreadable,
         ) from None
     except RecursionError:
         raise QueryError("The statement nests too deep. Split it by WITH.") from None

@@ -7,12 +7,12 @@ quicker than DuckDB on thousands of small files, and DuckDB gives the types.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from jobforge_dagster.asking.documents import MEND, UnreadableDocumentError
 from jobforge_dagster.asking.sql import documents
-from jobforge_dagster.asking.sql.errors import QueryError
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 if TYPE_CHECKING:
@@ -31,25 +31,32 @@ def make(con: duckdb.DuckDBPyConnection, root: DataRoot, name: str) -> None:
     """Make a table of the catalog.
 
     Raises:
-        QueryError: a document behind it is damaged.
+        JobForgeError: a document behind it is damaged, or a newer JobForge wrote it.
     """
-    relation = RELATIONS[name]
-    types = dict(column.split() for column in relation.columns.split(","))
+    import duckdb
+
+    try:
+        _fill(con, name, RELATIONS[name].rows(root))
+    except (LookupError, TypeError, AttributeError, ValueError, duckdb.Error):
+        raise UnreadableDocumentError(f"A document behind it is damaged. {MEND}") from None
+
+
+def make_empty(con: duckdb.DuckDBPyConnection, name: str) -> None:
+    """Make a table of the catalog without its rows, which reads no document."""
+    _fill(con, name, ())
+
+
+def _fill(con: duckdb.DuckDBPyConnection, name: str, rows: Iterable[documents.Row]) -> None:
+    types = dict(column.split() for column in RELATIONS[name].columns.split(","))
     shape = {
         column: [kind.removesuffix("[]")] if kind.endswith("[]") else kind
         for column, kind in types.items()
     }
-    try:
-        rows = [{column: row.get(column) for column in types} for row in relation.rows(root)]
-    except (LookupError, TypeError, AttributeError):
-        raise QueryError(
-            f"A document behind catalog.{name} is damaged. Make the documents again from the "
-            f"history by: jobforge catalog rebuild"
-        ) from None
+    told = [{column: row.get(column) for column in types} for row in rows]
     con.execute(
         f"CREATE TABLE catalog.{name} AS "
         "SELECT unnest(from_json($rows::JSON, $shape), max_depth := 2)",
-        {"rows": json.dumps(rows), "shape": json.dumps([shape])},
+        {"rows": json.dumps(told), "shape": json.dumps([shape])},
     )
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 from collections.abc import Iterable, Iterator, Sequence
-from datetime import date, datetime, time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
+
+from jobforge_dagster.asking.values import plain, text_of
 
 if TYPE_CHECKING:
     from jobforge_dagster.asking.sql.answer import Asked, Rows
@@ -62,35 +62,3 @@ def _write_markdown(to: IO[str], names: Sequence[str], rows: Iterator[Sequence[A
 def _markdown(text: str) -> str:
     escaped = text.replace("\\", "\\\\").replace("|", "\\|")
     return "<br>".join(escaped.replace("<", "&lt;").splitlines())
-
-
-def text_of(value: Any) -> str:
-    """A value in a cell; null is empty, what holds several values is JSON."""
-    found = plain(value)
-    if found is None:
-        return ""
-    if isinstance(found, str):
-        return found
-    return json.dumps(found, ensure_ascii=False)
-
-
-def shown(value: Any) -> str:
-    """A value for a screen: on one line, and nothing in it steers the terminal."""
-    return "".join(each if each.isprintable() else repr(each)[1:-1] for each in text_of(value))
-
-
-def plain(value: Any) -> Any:
-    """A value as JSON can hold it without loss: a decimal or a time is a text, and so is NaN."""
-    if value is None or isinstance(value, str | bool | int):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, datetime | date | time):
-        return value.isoformat()
-    if isinstance(value, bytes):
-        return value.hex()
-    if isinstance(value, dict):
-        return {text_of(name): plain(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
-    return str(value)

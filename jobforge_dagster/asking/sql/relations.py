@@ -6,33 +6,36 @@ Nothing is made before a statement names it: a hundred tables of which one is re
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobforge_dagster.asking.names import keys, sql_name
 from jobforge_dagster.asking.sql import catalog
-from jobforge_dagster.asking.sql.errors import QueryError
+from jobforge_dagster.asking.sql.errors import QueryError, message_of
+from jobforge_dagster.asking.sql.statement import SCHEMAS, Statement
+from jobforge_dagster.medallion.errors import JobForgeError
+from jobforge_dagster.medallion.storage import warehouse
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.sql_text import escaped, literal, pattern, quoted
+from jobforge_dagster.medallion.storage.warehouse_errors import in_words
 
 if TYPE_CHECKING:
     import duckdb
 
-SCHEMAS = ("gold", "silver", "bronze", "staged", "mart", "catalog", "quarantine")
-"""In the order in which a name without a schema is looked for."""
-
-_LISTS = ("show", "information_schema", "duckdb_", "pg_", "sqlite_", "pragma_")
-"""What stands in a statement that asks for names; then everything is made."""
+Staged = Callable[[], dict[str, list[str]]]
 
 _QUARANTINE = ("quarantine.records", "quarantine.resolved")
 
 
 @dataclass
 class Made:
-    """What was made: the files behind it, and what could not be, with the reason."""
+    """What was made: the files behind it, the marts, and what could not be, with the reason."""
 
     files: list[Path] = field(default_factory=list)
+    marts: list[str] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
 
 
@@ -44,26 +47,36 @@ def tables(root: DataRoot) -> dict[str, str]:
     return found
 
 
-def named(root: DataRoot) -> list[str]:
-    """All names that are known without opening a file; those of ``mart`` are not."""
-    return [*tables(root), *(f"catalog.{name}" for name in catalog.RELATIONS), *_QUARANTINE]
+def named(root: DataRoot, made: Made) -> list[str]:
+    """All names; those of ``mart`` only where the statement may mean one."""
+    known = [f"catalog.{name}" for name in catalog.RELATIONS]
+    return [*tables(root), *known, *_QUARANTINE, *(f"mart.{name}" for name in made.marts)]
 
 
-def files_of(root: DataRoot, key: str) -> list[Path]:
+def files_of(root: DataRoot, key: str, staged: Staged | None = None) -> list[Path]:
     """The files that make a table, oldest first.
+
+    Args:
+        root: the data root.
+        key: of the table.
+        staged: tells the files of all committed deliveries, where that was found out already.
 
     Raises:
         QueryError: there is none, or one is a link that leads outside of the data root.
     """
     files = [root.table(key)]
     if key.startswith("staged/"):
-        found = _staged_files(root).get(key.partition("/")[2], ())
+        found = (staged or partial(_staged_files, root))().get(key.partition("/")[2], ())
         files = [root.path / file for file in found]
     if not files:
         raise QueryError(f"No delivery of {sql_name(key)} is committed yet.")
     if not _within(root, files):
-        raise QueryError(f"{sql_name(key)} is a link that leads outside of the data root.")
+        raise QueryError(_link(sql_name(key)))
     return files
+
+
+def _link(name: str) -> str:
+    return f"{name} is a link that leads outside of the data root."
 
 
 def _within(root: DataRoot, files: Iterable[Path]) -> bool:
@@ -71,40 +84,47 @@ def _within(root: DataRoot, files: Iterable[Path]) -> bool:
     return all(file.resolve().is_relative_to(home) for file in files)
 
 
-def make(con: duckdb.DuckDBPyConnection, root: DataRoot, text: str) -> Made:
-    """Make what a statement may name.
+def make(con: duckdb.DuckDBPyConnection, root: DataRoot, statement: Statement) -> Made:
+    """Make what a statement may name; what cannot be made costs no other table.
 
     Args:
         con: still open to files.
         root: the data root.
-        text: the statement; a table whose name does not occur in it is not made.
+        statement: a table that it does not name is made only if it asks which tables there are.
     """
-    made = Made()
-    wanted = text.lower()
-    everything = any(word in wanted for word in _LISTS)
+    made, staged = Made(), cache(partial(_staged_files, root))
     for schema in SCHEMAS:
         con.execute(f"CREATE SCHEMA {schema}")
     con.execute("SET search_path = $path", {"path": ",".join(SCHEMAS)})
-    deliveries: dict[str, list[str]] | None = None
     for name, key in tables(root).items():
-        if not everything and name.partition(".")[2].lower() not in wanted:
-            continue
-        if key.startswith("staged/"):
-            deliveries = _staged_files(root) if deliveries is None else deliveries
-            files = [root.path / file for file in deliveries.get(key.partition("/")[2], ())]
-            if not files:
+        if statement.lists or statement.names(*name.split(".", 1)):
+            try:
+                files = files_of(root, key, staged)
+            except QueryError as error:
+                made.unreadable[name] = str(error)
                 continue
-        else:
-            files = [root.table(key)]
-        _view(con, root, name, files, made)
+            _view(con, name, files, made)
     for name in catalog.RELATIONS:
-        if everything or name in wanted:
-            catalog.make(con, root, name)
-    if everything or "quarantine" in wanted or "resolved" in wanted or "records" in wanted:
+        if statement.names("catalog", name):
+            try:
+                catalog.make(con, root, name)
+            except JobForgeError as error:
+                made.unreadable[f"catalog.{name}"] = str(error)
+        elif statement.lists:
+            catalog.make_empty(con, name)
+    if statement.lists or any(statement.names(*name.split(".")) for name in _QUARANTINE):
         _quarantine(con, root, made)
-    if everything or "mart" in wanted or "warehouse" in wanted:
+    if statement.lists or _may_mean_mart(statement, named(root, made)):
         _mart(con, root, made)
     return made
+
+
+def _may_mean_mart(statement: Statement, others: Iterable[str]) -> bool:
+    known = {name.partition(".")[2].lower() for name in others}
+    return any(
+        schema == "mart" or (not schema and table not in known)
+        for schema, table in statement.tables
+    )
 
 
 def _staged_files(root: DataRoot) -> dict[str, list[str]]:
@@ -125,25 +145,20 @@ def _staged_files(root: DataRoot) -> dict[str, list[str]]:
     return files
 
 
-def _view(
-    con: duckdb.DuckDBPyConnection, root: DataRoot, name: str, files: Iterable[Path], made: Made
-) -> None:
-    """Make a view over files, if they are below the data root and can be read."""
+def _view(con: duckdb.DuckDBPyConnection, name: str, files: Iterable[Path], made: Made) -> None:
+    """Make a view over files, if they can be read."""
     import duckdb
 
     real = [file.resolve() for file in files]
     schema, _, table = name.partition(".")
-    if not _within(root, real):
-        made.unreadable[name] = "it is a link that leads outside of the data root."
-        return
-    paths = ", ".join(map(_pattern, real))
+    paths = ", ".join(map(pattern, real))
     try:
         con.execute(
-            f"CREATE VIEW {schema}.{_quoted(table)} AS FROM "
+            f"CREATE VIEW {schema}.{quoted(table)} AS FROM "
             f"read_parquet([{paths}], hive_partitioning = false, union_by_name = true)"
         )
     except duckdb.Error as error:
-        made.unreadable[name] = _reason(error)
+        made.unreadable[name] = message_of(error).partition("\n")[0]
         return
     made.files.extend(real)
 
@@ -154,8 +169,10 @@ def _quarantine(con: duckdb.DuckDBPyConnection, root: DataRoot, made: Made) -> N
     from jobforge_dagster.medallion.storage.quarantine import open_files, resolved_files
 
     for name, files in zip(_QUARANTINE, (open_files(root), resolved_files(root)), strict=True):
-        if files:
-            _view(con, root, name, files, made)
+        if not _within(root, files):
+            made.unreadable[name] = _link(name)
+        elif files:
+            _view(con, name, files, made)
         else:
             import polars as pl
 
@@ -169,56 +186,24 @@ def _mart(con: duckdb.DuckDBPyConnection, root: DataRoot, made: Made) -> None:
     """Make what the warehouse answers."""
     import duckdb
 
-    file = root.path / "warehouse.duckdb"
+    file = warehouse.file_of(root)
     if not file.is_file():
         return
     if not _within(root, [file]):
-        made.unreadable["mart"] = "its file is a link that leads outside of the data root."
+        made.unreadable["mart"] = _link(file.name)
         return
     try:
-        con.execute(f"ATTACH {_literal(str(file.resolve()))} AS warehouse (READ_ONLY)")
+        con.execute(f"ATTACH {literal(str(file.resolve()))} AS warehouse (READ_ONLY)")
     except duckdb.Error as error:
-        locked = "lock" in str(error).lower()
-        made.unreadable["mart"] = (
-            "another process holds data/warehouse.duckdb. Try again when it is done."
-            if locked
-            else _reason(error)
-        )
+        plainly = type(error)(message_of(error))
+        made.unreadable["mart"] = str(in_words(file.resolve(), plainly))
         return
-    for (name,) in con.execute(
-        "SELECT table_name FROM duckdb_tables() WHERE database_name = 'warehouse' "
-        "AND schema_name = 'mart' UNION SELECT view_name FROM duckdb_views() "
-        "WHERE database_name = 'warehouse' AND schema_name = 'mart' AND NOT internal"
-    ).fetchall():
-        con.execute(f"CREATE VIEW mart.{_quoted(name)} AS FROM warehouse.mart.{_quoted(name)}")
+    made.marts = warehouse.marts_in(con)
+    for name in map(quoted, made.marts):
+        con.execute(f"CREATE VIEW mart.{name} AS FROM warehouse.mart.{name}")
 
 
 def allowed(made: Made) -> list[str]:
     """The paths that DuckDB may open: as they are, and as they stand in the views."""
     paths = {str(file) for file in made.files}
-    return sorted(paths | {_escaped(path) for path in paths})
-
-
-def _pattern(path: Path) -> str:
-    return _literal(_escaped(str(path)))
-
-
-def _escaped(path: str) -> str:
-    """A path that stands for itself alone where DuckDB takes patterns."""
-    return "".join(f"[{each}]" if each in "*?[" else each for each in path)
-
-
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def _quoted(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'
-
-
-def _reason(error: Exception) -> str:
-    told = str(error).partition(": ")[2]
-    try:
-        return str(json.loads(told)["exception_message"]).partition("\n")[0]
-    except (ValueError, KeyError, TypeError):
-        return told.partition("\n")[0]
+    return sorted(paths | {escaped(path) for path in paths})

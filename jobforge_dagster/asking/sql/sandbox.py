@@ -1,7 +1,9 @@
 """Where a statement runs: a database in memory that reaches the files it was given, and no more.
 
 The second wall behind ``statement``: no file but those of the tables that the statement names, no
-network, no extensions, no settings, no variables of Python or of the environment. What does not fit
+network, no extensions, no setting is changed, no variables of Python or of the environment. It does
+not keep DuckDB from telling its settings and where the files are: the first wall does, and
+``errors`` takes it out of what DuckDB complains of. What does not fit
 into memory is spilled into the machine's temporary folder (``TMPDIR`` moves it), in a folder of its
 own that goes with the connection: a query writes nothing below the data root.
 """
@@ -13,8 +15,8 @@ import tempfile
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from concurrent.futures import TimeoutError as TooLateError
 from contextlib import contextmanager
+from math import inf
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, TypeVar
@@ -31,6 +33,9 @@ _MEMORY = "60%"
 
 _SPILL = "50GB"
 """At most, lest a careless join fill the disk."""
+
+_MOMENT = 0.1
+"""Seconds after which Ctrl-C is heard."""
 
 
 @contextmanager
@@ -73,7 +78,8 @@ def lock(con: duckdb.DuckDBPyConnection, files: Iterable[str]) -> None:
 class Patience:
     """Runs work on a connection so that Ctrl-C and a time limit end it.
 
-    DuckDB does not look for signals while it works: so it works in a thread, and this one waits.
+    DuckDB does not look for signals while it works: so it works in a thread, and this one waits. It
+    waits for moments: once Polars is loaded, a signal does not wake what waits without an end.
     """
 
     def __init__(self, con: duckdb.DuckDBPyConnection, seconds: float | None = None) -> None:
@@ -91,22 +97,24 @@ class Patience:
         """
         doing = self._worker.submit(work)
         try:
-            return doing.result(self._left())
-        except TooLateError:
-            self._stop(doing)
-            raise QueryError(
-                f"The statement took longer than {self._seconds:g} seconds. --timeout allows more."
-            ) from None
+            while not wait([doing], min(_MOMENT, self._left())).done:
+                if not self._left():
+                    self._stop(doing)
+                    raise QueryError(
+                        f"The statement took longer than {self._seconds:g} seconds. --timeout "
+                        f"allows more."
+                    )
         except KeyboardInterrupt:
             self._stop(doing)
             raise
+        return doing.result()
 
     def close(self) -> None:
         """End the thread."""
         self._worker.shutdown(wait=False, cancel_futures=True)
 
-    def _left(self) -> float | None:
-        return None if self._until is None else max(0.0, self._until - monotonic())
+    def _left(self) -> float:
+        return inf if self._until is None else max(0.0, self._until - monotonic())
 
     def _stop(self, doing: Future[Result]) -> None:
         """Interrupt until it is heard: between two steps of DuckDB nobody listens."""

@@ -13,26 +13,20 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from jobforge_dagster.asking.sql import functions
 from jobforge_dagster.asking.sql.errors import QueryError
 
 if TYPE_CHECKING:
     import duckdb
+
+SCHEMAS = ("gold", "silver", "bronze", "staged", "mart", "catalog", "quarantine")
+"""Where tables are, in the order in which a name without a schema is looked for."""
 
 LONGEST = 100_000
 """Characters of a statement. The parser ends the process on some that nest 100,000 deep."""
 
 _NODES = frozenset({"SELECT_NODE", "SET_OPERATION_NODE", "RECURSIVE_CTE_NODE", "CTE_NODE"})
 """Parts of a tree that read. Others insert, update, delete and copy."""
-
-_TABLE_FUNCTIONS = frozenset(
-    "generate_series generate_subscripts histogram histogram_values json_each json_tree range "
-    "repeat repeat_row unnest "
-    "duckdb_columns duckdb_functions duckdb_keywords duckdb_optimizers duckdb_schemas "
-    "duckdb_settings duckdb_tables duckdb_types duckdb_views "
-    "icu_calendar_names pg_timezone_names pragma_collations pragma_show pragma_table_info "
-    "pragma_version summary test_all_types".split()
-)
-"""Functions that may stand after FROM. Others read files, run a text as SQL, or change things."""
 
 _EXPLAIN = re.compile(
     r"\s*explain\b\s*(?P<analyze>analyze\b)?\s*(?P<options>\(\s*(?:format|analyze)\b[^()]*\))?"
@@ -52,10 +46,23 @@ _KINDS = f"{_ONLY}SUMMARIZE or EXPLAIN."
 
 @dataclass(frozen=True)
 class Statement:
-    """A statement that may be asked; ``explains`` if it asks for a plan and not for rows."""
+    """A statement that may be asked.
+
+    Attributes:
+        text: its SQL.
+        tables: the schema (empty, if none is said) and the name of each table, in small letters.
+        lists: whether it asks which tables there are, too.
+        explains: whether it asks for a plan and not for rows.
+    """
 
     text: str
+    tables: frozenset[tuple[str, str]] = frozenset()
+    lists: bool = False
     explains: bool = False
+
+    def names(self, schema: str, table: str) -> bool:
+        """Whether it may mean a table."""
+        return not self.tables.isdisjoint({(schema, table.lower()), ("", table.lower())})
 
 
 def checked(text: str, con: duckdb.DuckDBPyConnection) -> Statement:
@@ -74,7 +81,7 @@ def checked(text: str, con: duckdb.DuckDBPyConnection) -> Statement:
     if "\0" in text:
         raise QueryError("A statement cannot hold the character NUL.")
     if _SHOW_TABLES.fullmatch(text):
-        return Statement(_TABLES)
+        return Statement(_TABLES, lists=True)
     found = con.extract_statements(text)
     if not found:
         raise QueryError(f"There is no statement. {_KINDS}")
@@ -90,8 +97,7 @@ def checked(text: str, con: duckdb.DuckDBPyConnection) -> Statement:
         raise QueryError("PIVOT needs its values: PIVOT … ON column IN ('this', 'that') USING …")
     if kind != "SELECT":
         raise QueryError(f"{kind.replace('_', ' ')} is not allowed here. {_KINDS}")
-    _judge(_tree(text, con))
-    return Statement(text)
+    return _judged(text, _tree(text, con))
 
 
 def _explained(text: str, con: duckdb.DuckDBPyConnection) -> Statement:
@@ -103,7 +109,8 @@ def _explained(text: str, con: duckdb.DuckDBPyConnection) -> Statement:
     if inner.explains:
         raise QueryError(f"EXPLAIN of EXPLAIN is not allowed here. {_KINDS}")
     words = ("EXPLAIN", match["analyze"], match["options"], inner.text)
-    return Statement(" ".join(word for word in words if word), explains=True)
+    text = " ".join(word for word in words if word)
+    return Statement(text, inner.tables, inner.lists, explains=True)
 
 
 def _tree(text: str, con: duckdb.DuckDBPyConnection) -> Any:
@@ -117,21 +124,25 @@ def _tree(text: str, con: duckdb.DuckDBPyConnection) -> Any:
     return tree["statements"]
 
 
-def _judge(tree: Any) -> None:
+def _judged(text: str, tree: Any) -> Statement:
+    tables, lists = set(), False
     for part in _parts(tree):
         kind = str(part.get("type", ""))
         if kind.endswith("_NODE") and kind not in _NODES:
             raise QueryError(f"{kind.partition('_')[0]} is not allowed here. {_KINDS}")
         if kind == "TABLE_FUNCTION":
-            _judge_function(part["function"])
-
-
-def _judge_function(function: dict[str, Any]) -> None:
-    name = str(function.get("function_name", "")).lower()
-    if function.get("class") != "FUNCTION" or name not in _TABLE_FUNCTIONS:
-        raise QueryError(
-            f"The function {name} cannot be read from: only tables can. See: SHOW TABLES"
-        )
+            functions.judge_table_function(part["function"])
+            lists |= part["function"]["function_name"].lower() in functions.LISTS
+        elif kind == "SHOW_REF":
+            functions.judge_show(part)
+            lists |= part["query"] is None
+        elif kind == "BASE_TABLE":
+            schema, name = part["schema_name"].lower(), part["table_name"].lower()
+            lists |= functions.is_own(schema, name, SCHEMAS)
+            tables.add((schema, name))
+        elif "function_name" in part:
+            functions.judge_function(str(part["function_name"]))
+    return Statement(text, frozenset(tables), lists)
 
 
 def _parts(tree: Any) -> Iterator[dict[str, Any]]:

@@ -22,13 +22,13 @@ from jobforge_dagster.catalog.documents import (
     TableMetadata,
 )
 from jobforge_dagster.catalog.documents.base import Document
-from jobforge_dagster.catalog.store import LAYERS, CatalogError, get, glossary_path, table_path
+from jobforge_dagster.catalog.store import CatalogError, get, glossary_path, table_path
 from jobforge_dagster.medallion.discovery import Declarations, discover
 from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.storage import parquet
 from jobforge_dagster.medallion.storage.deliveries import Arrival, Manifest
 from jobforge_dagster.medallion.storage.publications import Publication
-from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.root import LAYERS, DataRoot
 
 AnyDocument = TypeVar("AnyDocument", bound=Document)
 AnyModel = TypeVar("AnyModel", bound=BaseModel)

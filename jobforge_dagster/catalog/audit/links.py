@@ -5,7 +5,8 @@ from __future__ import annotations
 from jobforge_dagster.catalog.audit.evidence import AGAIN, Evidence
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents import LayerTransitionLog, TableMetadata
-from jobforge_dagster.catalog.store import LAYERS, glossary_path, run_path
+from jobforge_dagster.catalog.store import glossary_path, run_path
+from jobforge_dagster.medallion.storage.root import LAYERS
 
 _GLOSSARY = "Materialise the table and catalog/glossary"
 _ABSENT = "columns of tables that are not made yet"

@@ -12,7 +12,8 @@ from jobforge_dagster.catalog import chain, schemas
 from jobforge_dagster.catalog.audit.evidence import AGAIN, Evidence, in_short
 from jobforge_dagster.catalog.audit.model import Checked, Control
 from jobforge_dagster.catalog.documents import IndexLine, ProgressDocument
-from jobforge_dagster.catalog.store import LAYERS, glossary_path, progress_path, table_path
+from jobforge_dagster.catalog.store import glossary_path, progress_path, table_path
+from jobforge_dagster.medallion.storage.root import LAYERS
 
 _EXPORTS = "exports"
 """Folder of the catalog that holds what is made of it for others."""

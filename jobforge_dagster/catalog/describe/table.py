@@ -32,6 +32,7 @@ from jobforge_dagster.medallion.declare import Source, Table, meaning_of
 from jobforge_dagster.medallion.layers import bronze
 from jobforge_dagster.medallion.layers.staged import Staging, expected
 from jobforge_dagster.medallion.lineage.promoted import staged_sources
+from jobforge_dagster.medallion.marts import questions_of
 from jobforge_dagster.medallion.provenance import UNREAD
 from jobforge_dagster.medallion.storage import parquet, publications
 from jobforge_dagster.medallion.storage.publications import Publication
@@ -208,7 +209,9 @@ def _document(
             title=_title(name),
             description=declared.description,
             purpose=declared.purpose,
-            business_questions=declared.answers if isinstance(declared, Table) else (),
+            business_questions=questions_of(declared, known.declared.marts)
+            if isinstance(declared, Table)
+            else (),
             measures=tuple(
                 Measure(
                     name=each.name,
