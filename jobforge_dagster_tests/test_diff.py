@@ -19,10 +19,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobforge_dagster.asking.diff import merging
+from jobforge_dagster.asking.diff import diff, merging
 from jobforge_dagster.asking.diff.collecting import Collected
 from jobforge_dagster.asking.diff.comparing import compare
 from jobforge_dagster.asking.diff.contents import Content
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.storage import versions
 from jobforge_dagster_tests.conftest import Lake
 from jobforge_dagster_tests.shop import SHOP
@@ -370,6 +371,85 @@ def test_only_the_last_versions_are_kept(lake: Lake, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(versions, "MOST", 0)
     versions.keep(lake.root, published[2])
     assert not list(folder.rglob("*.parquet"))
+
+
+def test_a_version_that_is_made_again_does_not_drive_out_a_newer_one(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = lake.publications("silver/shop/order")
+    own = lake.root.cache / "versions/silver/shop/order"
+    monkeypatch.setattr(versions, "LAST", 1)
+    (own / f"{first.sha256}.parquet").unlink()
+
+    assert asked(lake, "order", "--from", first.run_id)["before"]["exact"] is True
+
+    assert [path.stem for path in own.iterdir()] == [second.sha256]
+    (own / f"{second.sha256}.parquet").unlink()
+    versions.keep(lake.root, third)
+    assert asked(lake, "order")["before"]["exact"] is True
+    assert [path.stem for path in own.iterdir()] == [third.sha256]
+
+
+def test_a_former_version_is_looked_for_where_it_is_kept(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, _ = runs(lake)
+    standing = lake.root.table("silver/shop/order").stat().st_ino
+    looked_at: list[int] = []
+
+    def watched(path: Path) -> str:
+        looked_at.append(path.stat().st_ino)
+        return sha256_of(path)
+
+    monkeypatch.setattr(versions, "sha256_of", watched)
+    asked(lake, "order", "--from", first, "--to", second)
+    assert len(looked_at) == 2
+    assert standing not in looked_at
+
+
+def test_without_hard_links_a_version_stays_what_it_is_while_it_is_read(
+    lake: Lake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(95, "Operation not supported")
+
+    monkeypatch.setattr(versions, "os", SimpleNamespace(link=refuse))
+    last = lake.publications("silver/shop/order")[-1]
+
+    file = versions.held(lake.root, last, tmp_path)
+
+    lake.root.table("silver/shop/order").unlink()
+    assert file is not None
+    assert sha256_of(file) == last.sha256
+
+
+def test_the_later_version_is_not_taken_for_the_earlier(story: Lake) -> None:
+    first, second, _ = runs(story)
+
+    result = story.command("diff", "order", "--from", second, "--to", first)
+
+    assert result.exit_code == 1
+    assert f"'{second}' names a later version of silver.order (" in result.output
+    assert "Exchange the two." in result.output
+
+
+def test_a_notebook_prints_what_the_command_prints(story: Lake) -> None:
+    first, second, _ = runs(story)
+
+    found = diff("order", first, second, root=story.root)
+
+    assert f"{found}\n" == told(story, "order", "--from", first, "--to", second)
+    assert found.to_dict() == asked(story, "order", "--from", first, "--to", second)
+
+
+def test_nothing_that_was_delivered_steers_the_terminal(lake: Lake) -> None:
+    lake.drop("shop/orders.csv", DELIVERIES[2].replace("Bob", "B\x1b[31mob"))
+    assert lake.run().success
+
+    text = told(lake, "order")
+
+    assert "      customer: Bob → B\\x1b[31mob\n" in text
+    assert asked(lake, "order")["changed_cells"][0]["_new"] == "B\x1b[31mob"
 
 
 DATA: dict[str, tuple[pl.DataType, st.SearchStrategy[Any]]] = {

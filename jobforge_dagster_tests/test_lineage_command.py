@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from jobforge_dagster.asking.lineage import lineage
 from jobforge_dagster.asking.lineage.graph import Graph
 from jobforge_dagster.asking.lineage.nodes import column
 from jobforge_dagster.asking.lineage.walk import walk
@@ -192,6 +193,13 @@ def test_each_table_is_one_step(shop: Lake) -> None:
     ]
     assert [len(nodes) for nodes in steps] == [1, 2, 3, 4, 5, 5]
     assert all(before <= after for before, after in pairwise(steps))
+
+
+def test_a_notebook_prints_what_the_command_prints(shop: Lake) -> None:
+    found = lineage("gold.dim_customer.amount", root=shop.root)
+    assert f"{found}\n" == told(shop, "gold.dim_customer.amount")
+    assert found.to_dict() == json.loads(told(shop, "gold.dim_customer.amount", "--json"))
+    assert found.to_dict()["left_out"] == 4
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import subprocess
@@ -17,7 +18,8 @@ import pytest
 from jobforge_dagster.medallion.discovery import discover
 from jobforge_dagster.medallion.errors import DeclarationError
 from jobforge_dagster.medallion.storage.noticing import follow
-from jobforge_dagster.medallion.storage.warehouse import refresh
+from jobforge_dagster.medallion.storage.warehouse import VIEWS, changing, reading, refresh
+from jobforge_dagster.medallion.storage.warehouse_errors import WarehouseError
 from jobforge_dagster.orchestration.build import build_definitions
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.history import Project
@@ -220,6 +222,76 @@ def test_who_has_it_open_to_write_is_named_and_nothing_is_lost(
     assert len(spenders(lake)) == 1
 
 
+@pytest.mark.parametrize("read_only", [True, False])
+def test_a_notebook_that_has_it_open_sees_no_former_file(
+    lake: Lake, domains: Domains, read_only: bool
+) -> None:
+    """DuckDB hands out one instance of a path to a whole process, and tests run in ours."""
+    domains(shop=FEWER)
+    with duckdb.connect(warehouse(lake), read_only=read_only) as own:
+        run = lake.run(KEY)
+        told = lake.command("questions", "answer", "7", "1", "--json")
+
+        assert len(own.execute("FROM mart.spender").fetchall()) == 2
+    if read_only:
+        assert run.states() == {KEY: "published"}
+        assert json.loads(told.stdout) == [{"customer": "Bob", "amount": 250}]
+    else:
+        for words in (run.only_failure(), told.output):
+            assert "warehouse.duckdb is open in this program already. Close that" in words
+            assert "delete" not in words
+
+
+def test_a_statement_that_is_wrong_is_no_damage(lake: Lake) -> None:
+    for statement in ("FROM mart.corrupt", "SELECT 'WAL'::INTEGER", "SELECT error('checksum')"):
+        with pytest.raises(WarehouseError) as refused, reading(lake.root) as connection:
+            connection.execute(statement)
+        assert str(refused.value).startswith("warehouse.duckdb does not answer: ")
+        assert "delete" not in str(refused.value)
+
+
+def foreign(lake: Lake, statement: str, *, killed: bool = False) -> None:
+    """Let another program write to the warehouse; one that is killed leaves its log behind."""
+    end = "import os; os._exit(0)" if killed else "connection.close()"
+    script = f"import duckdb; connection = duckdb.connect({str(warehouse(lake))!r})\n"
+    script += f"connection.execute({statement!r}); {end}"
+    subprocess.run([sys.executable, "-c", script], check=True)
+
+
+def test_what_a_killed_program_wrote_last_is_kept(lake: Lake, domains: Domains) -> None:
+    foreign(lake, "CREATE TABLE notes AS SELECT 'mine' AS note", killed=True)
+    log = warehouse(lake).with_name("warehouse.duckdb.wal")
+    assert log.exists()
+    domains(shop=FEWER)
+
+    assert lake.run(KEY).states() == {KEY: "published"}
+
+    assert not log.exists()
+    assert asked(lake, "FROM notes") == [("mine",)]
+    assert len(spenders(lake)) == 1
+
+
+def test_a_log_whose_warehouse_was_deleted_is_in_nobodys_way(lake: Lake) -> None:
+    foreign(lake, "CREATE TABLE notes AS SELECT 'mine' AS note", killed=True)
+    warehouse(lake).unlink()
+
+    assert lake.run(KEY).states() == {KEY: "published"}
+    assert len(spenders(lake)) == 2
+
+
+def test_what_another_program_writes_meanwhile_is_kept(lake: Lake) -> None:
+    def change() -> None:
+        with changing(lake.root, ["spender"]) as connection:
+            connection.execute("DELETE FROM mart.spender")
+            foreign(lake, "CREATE TABLE notes AS SELECT 'mine' AS note")
+
+    with pytest.raises(WarehouseError, match="Another program wrote to warehouse"):
+        change()
+
+    assert asked(lake, "FROM notes") == [("mine",)]
+    assert len(spenders(lake)) == 2
+
+
 def _python() -> str:
     return Path(sys.executable).resolve().name
 
@@ -290,6 +362,65 @@ def test_a_view_goes_with_its_table_and_comes_with_it(lake: Lake) -> None:
     other.unlink()
     assert lake.run(KEY).success
     assert asked(lake, names) == [("dim_customer",)]
+
+
+def test_a_stray_file_in_the_folder_of_gold_is_in_nobodys_way(lake: Lake) -> None:
+    gold = lake.root.table("gold/dim_customer")
+    shutil.copyfile(gold, gold.with_name('we"ird [x].parquet'))
+    shutil.copyfile(gold, gold.with_name("DIM_CUSTOMER.parquet"))
+    gold.with_name("notes.parquet").write_text("These are no rows.")
+
+    assert lake.run(KEY).success
+
+    assert len(asked(lake, 'FROM gold."we""ird [x]"')) == 2
+    assert len(asked(lake, "FROM gold.dim_customer")) == 2
+    views = "SELECT count(*) FROM duckdb_views() WHERE schema_name = 'gold'"
+    assert asked(lake, views) == [(2,)]
+
+
+OTHER = """
+
+class Name(dy.Schema):
+    \"\"\"One name.\"\"\"
+
+    customer = dy.String(primary_key=True, metadata=meaning("The name."))
+
+
+@SHOP.gold(schema=Name, inputs=[order], grain=Groups(["customer"]))
+def dim_name(orders: pl.LazyFrame) -> pl.LazyFrame:
+    return aggregate(orders, "customer", pl.len().alias("number"))
+"""
+"""A table that no mart reads."""
+
+NUMBERED = OTHER.replace(
+    "\n\n\n@SHOP.gold",
+    '\n    number = dy.UInt32(metadata=meaning("How many orders."))\n\n\n@SHOP.gold',
+)
+
+
+def test_a_table_that_no_mart_reads_has_a_view_once_it_is_made(
+    lake: Lake, domains: Domains
+) -> None:
+    domains(shop=SHOP + OTHER + MART)
+
+    made = follow(discover(lake.packages), ["gold/dim_name"], lambda _: True)
+    assert made == ["gold/dim_name", VIEWS]
+    assert set(lake.run(*made).states().values()) == {"published"}
+
+    assert asked(lake, "SELECT customer FROM gold.dim_name ORDER BY ALL") == [("Ann",), ("Bob",)]
+    before = lake.files()
+    assert lake.run(VIEWS).states() == {VIEWS: "unchanged"}
+    assert lake.files() == before
+
+
+def test_a_view_shows_the_columns_that_a_table_has_by_now(lake: Lake, domains: Domains) -> None:
+    domains(shop=SHOP + OTHER + MART)
+    assert lake.run("gold/dim_name", VIEWS).success
+    domains(shop=SHOP + NUMBERED + MART)
+
+    assert lake.run("gold/dim_name").success
+
+    assert asked(lake, "SELECT number FROM gold.dim_name ORDER BY ALL") == [(1,), (2,)]
 
 
 def test_a_view_shows_a_column_that_is_new(lake: Lake, domains: Domains) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobforge_dagster.asking.names import closest
 from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.marts import Mart, Question, Value
-from jobforge_dagster.medallion.storage import warehouse
+from jobforge_dagster.medallion.storage import warehouse, warehouse_errors
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ def answer(root: DataRoot, question: Question, values: Mapping[str, Value]) -> p
         if missing:
             raise QuestionError(
                 f"{', '.join(missing)} is not made yet. Make what there is to make by: "
-                f"{warehouse.MAKE}"
+                f"{warehouse_errors.MAKE}"
             )
         connection.execute("SET enable_external_access = false")
         found: pl.DataFrame = connection.sql(question.sql, params=dict(values) or None).pl()

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from jobforge_dagster.cli import completing
 from jobforge_dagster.cli.app import app
 from jobforge_dagster.cli.common import AsJson, examples, print_json
+from jobforge_dagster.cli.lines import print_lines
 from jobforge_dagster.medallion.storage.root import DataRoot
-
-if TYPE_CHECKING:
-    from jobforge_dagster.medallion.storage.publications import Publication
 
 
 @app.command(
@@ -65,7 +63,7 @@ def diff(
     if as_of is not None and (from_ is not None or to is not None):
         context.fail("Say either --as-of, or --from and --to.")
     from jobforge_dagster.asking.diff import diff as compare
-    from jobforge_dagster.cli.telling_diff import as_document, tell
+    from jobforge_dagster.orchestration.remaking import remake
 
     found = compare(
         table,
@@ -75,15 +73,9 @@ def diff(
         limit=limit,
         output=output,
         root=DataRoot.from_environment(),
-        remake=_remake,
+        remake=remake,
     )
     if as_json:
-        print_json(as_document(found))
+        print_json(found.to_dict())
     else:
-        tell(found)
-
-
-def _remake(root: DataRoot, publication: Publication, into: Path) -> None:
-    from jobforge_dagster.orchestration.rebuild import remake  # loads Dagster
-
-    remake(root, publication, into)
+        print_lines(found.lines())

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from jobforge_dagster.cli import completing
 from jobforge_dagster.cli.app import app
 from jobforge_dagster.cli.common import AsJson, examples, print_json
+from jobforge_dagster.cli.lines import print_lines
 
 
 @app.command(
@@ -64,7 +64,7 @@ def trace(
     asked = {} if forward else _conditions(context, given)
     from jobforge_dagster.asking import trace as asking
     from jobforge_dagster.asking.trace.back import FOLLOWED
-    from jobforge_dagster.cli.telling_trace import SHOWN, tell, tell_forward
+    from jobforge_dagster.asking.trace.telling import SHOWN, forward_lines, lines
 
     followed = None if everything else max(limit or 0, FOLLOWED)
     if as_json:
@@ -73,15 +73,15 @@ def trace(
     if where is not None:
         found = asking.forward(*where, limit=followed)
         if as_json:
-            print_json(asdict(found))
+            print_json(found.to_dict())
         else:
-            tell_forward(found, shown=shown, full=full)
+            print_lines(forward_lines(found, shown=shown, full=full))
         return
     traced = asking.trace(table, asked, limit=followed)
     if as_json:
-        print_json(asdict(traced))
+        print_json(traced.to_dict())
     else:
-        tell(traced, shown=shown, full=full)
+        print_lines(lines(traced, shown=shown, full=full))
 
 
 def _conditions(context: typer.Context, given: list[str]) -> dict[str, str]:
@@ -90,6 +90,8 @@ def _conditions(context: typer.Context, given: list[str]) -> dict[str, str]:
         column, equals, value = each.partition("=")
         if not equals or not column:
             context.fail(f"{each!r} is no COLUMN=VALUE, as noc_code=21231.")
+        if column in found:
+            context.fail(f"{column} is told twice: say one value for each column.")
         found[column] = value
     return found
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from jobforge_dagster.cli import completing
 from jobforge_dagster.cli.app import app
 from jobforge_dagster.cli.common import AsJson, examples, print_json
+from jobforge_dagster.cli.lines import print_lines
 
 
 @app.command(
@@ -52,13 +52,13 @@ def why(
     """
     conditions, column = _asked(context, words)
     from jobforge_dagster.asking.why import why as ask
-    from jobforge_dagster.cli.telling_why import tell
+    from jobforge_dagster.asking.why.telling import lines
 
     found = ask(table, conditions, column, budget=budget if check else 0)
     if as_json:
-        print_json(asdict(found))
+        print_json(found.to_dict())
     else:
-        tell(found, everything=everything)
+        print_lines(lines(found, everything=everything))
     if found.recomputed is not None and not found.recomputed.same:
         raise typer.Exit(1)
 
@@ -69,6 +69,8 @@ def _asked(context: typer.Context, words: list[str]) -> tuple[dict[str, str], st
     for word in words:
         name, equals, value = word.partition("=")
         if equals:
+            if name in conditions:
+                context.fail(f"{name} is told twice: say one value for each column.")
             conditions[name] = value
     if len(columns) != 1 or "" in conditions:
         context.fail("Say what tells the row, and one column: noc_code=21231 title.")

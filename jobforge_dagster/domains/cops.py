@@ -325,11 +325,7 @@ YEARLY = [
     inputs=[projection],
     grain=Where(IS_OCCUPATION),
     foreign_keys=[references("noc_code", dim_noc)],
-    answers=[
-        "Which occupations face a shortage in 2033 (openings minus seekers), in total and by broad "
-        "category?",
-        "How does an occupation's employment change from year to year?",
-    ],
+    answers=["How does an occupation's employment change from year to year?"],
     purpose="To follow what is projected of each occupation from year to year.",
     measures=YEARLY,
 )

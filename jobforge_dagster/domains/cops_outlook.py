@@ -310,7 +310,6 @@ IN_TEN_YEARS = [
             severity="warn",
         )
     ],
-    answers=["Which occupations face a shortage in 2033, in total and by broad category?"],
     purpose="To compare occupations by what the ten years to 2033 bring them.",
     measures=IN_TEN_YEARS,
 )

@@ -222,7 +222,6 @@ class DimJobTitle(dy.Schema):
         references("family_id", dim_job_family),
         references("noc_2021_code", dim_noc),
     ],
-    answers=["Which occupation does this job title belong to?"],
     purpose="To tie each job title to its family, its function and its occupation.",
     measures=[
         Measure("Job titles", "COUNTROWS('dim_job_title')", "Number of job titles.", "#,0"),

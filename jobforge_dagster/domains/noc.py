@@ -145,7 +145,7 @@ class DimNocNode(NocNode):
     schema=DimNocNode,
     inputs=[noc_node],
     foreign_keys=[references("parent_code", None)],
-    answers=["Where does this occupation stand in the classification?"],
+    answers=["Which classes are above and below a class of the classification?"],
     purpose="To walk the classification from any class to those above and below it.",
 )
 def dim_noc_node(nodes: pl.LazyFrame) -> pl.LazyFrame:
@@ -196,10 +196,6 @@ class DimNoc(dy.Schema):
     schema=DimNoc,
     inputs=[noc_node],
     grain=Where(IS_UNIT_GROUP),
-    answers=[
-        "Where does this occupation stand in the classification?",
-        "What training does this occupation need (TEER)?",
-    ],
     purpose="To cut every figure about occupations by TEER and by the levels of the NOC.",
     measures=[
         Measure("Occupations", "COUNTROWS('dim_noc')", "Number of unit groups.", "#,0"),

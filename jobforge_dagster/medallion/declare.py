@@ -480,7 +480,10 @@ class Domain:
         answers: Sequence[str] = (),
         **options: Unpack[TableOptions],
     ) -> Callable[[TableFunction], Table]:
-        """Declare the decorated function as a gold table; ``answers`` are business questions."""
+        """Declare the decorated function as a gold table.
+
+        ``answers`` are business questions, but for those that a mart made of it answers by SQL.
+        """
         return self._table("gold", schema, inputs, name, None, answers, options)
 
     def mart(

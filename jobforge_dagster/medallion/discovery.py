@@ -6,7 +6,7 @@ import importlib
 import os
 import pkgutil
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -58,6 +58,50 @@ class Declarations:
     def declared(self) -> tuple[Source | Table, ...]:
         """All sources, then all tables."""
         return (*self.sources, *self.tables)
+
+    def above(self, key: str, *, judging: bool = False) -> tuple[str, ...]:
+        """A table and all that it is made of, staged too; each before what it is made of itself.
+
+        Args:
+            key: of any table.
+            judging: whether what its rules compare it with counts too.
+        """
+        return _reached(key, self._before(judging=judging))
+
+    def below(self, key: str, *, judging: bool = False) -> tuple[str, ...]:
+        """A table and all that is made of it; each after everything that it is made of itself.
+
+        Args:
+            key: of any table.
+            judging: whether what is compared with it by a rule counts too.
+        """
+        after: dict[str, list[str]] = {}
+        for table, inputs in self._before(judging=judging).items():
+            for each in inputs:
+                after.setdefault(each, []).append(table)
+        return _reached(key, after)
+
+    def _before(self, *, judging: bool) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for source in self.sources:
+            found[source.key] = (source.staged_key,)
+        for table in self.tables:
+            read = table.upstream if judging else table.inputs
+            found[table.key] = tuple(dict.fromkeys(each.key for each in read))
+        return found
+
+
+def _reached(key: str, following: Mapping[str, Sequence[str]]) -> tuple[str, ...]:
+    order: dict[str, None] = {}
+
+    def visit(each: str) -> None:
+        if each not in order:
+            for other in following.get(each, ()):
+                visit(other)
+            order[each] = None
+
+    visit(key)
+    return tuple(reversed(order))
 
 
 def discover(packages: Iterable[str]) -> Declarations:

@@ -95,6 +95,23 @@ class Mart:
         return digest([version("duckdb"), self.sql, *self.columns])
 
 
+def questions_of(table: Table, marts: Sequence[Mart]) -> tuple[str, ...]:
+    """What a gold table answers: the questions of marts that are made of it, then its own.
+
+    Args:
+        table: any; one that is not gold answers nothing.
+        marts: all that are declared.
+    """
+    of_it = {mart.name for mart in marts if table in mart.reads}
+    asked = {
+        question.number: question.text
+        for mart in marts
+        for question in mart.questions
+        if of_it.intersection(question.marts)
+    }
+    return (*(asked[number] for number in sorted(asked)), *table.answers)
+
+
 def check_marts(marts: Sequence[Mart], tables: Iterable[Table]) -> None:
     """Refuse marts and questions that contradict themselves or each other.
 

@@ -26,6 +26,7 @@ from jobforge_dagster.medallion.layers import bronze
 from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.layers.staged import expected, stage
 from jobforge_dagster.medallion.lineage.promoted import bronze_sources, table_sources
+from jobforge_dagster.medallion.marts import questions_of
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster.medallion.storage.audit import Input, Promotion, audit
 from jobforge_dagster.medallion.storage.compacted import files_of
@@ -180,7 +181,7 @@ def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.Ass
         ins={name: dg.AssetIn(key=_key(upstream.key)) for name, upstream in names.items()},
         io_manager_key="medallion",
         description=table.description,
-        metadata=table_definition_metadata(table),
+        metadata=table_definition_metadata(table, questions_of(table, known.declared.marts)),
         code_version=table_version(table),
         check_specs=check_specs(table, _key(table.key)),
         **_policy(table, _licences(table)),

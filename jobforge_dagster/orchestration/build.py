@@ -14,7 +14,11 @@ from jobforge_dagster.orchestration.executor import jobforge_executor
 from jobforge_dagster.orchestration.glossary import glossary_asset
 from jobforge_dagster.orchestration.io_manager import MedallionIOManager
 from jobforge_dagster.orchestration.jobs import fetch_job
-from jobforge_dagster.orchestration.marts import mart_asset, warehouse_resource
+from jobforge_dagster.orchestration.marts import (
+    gold_views_asset,
+    mart_asset,
+    warehouse_resource,
+)
 from jobforge_dagster.orchestration.schedules import nightly
 from jobforge_dagster.orchestration.sensors import deliveries_sensor
 from jobforge_dagster.orchestration.settings import QualitySettings
@@ -44,6 +48,7 @@ def build_definitions(
             *(bronze_asset(source, known, as_of) for source in declared.sources),
             *(table_asset(table, known, as_of) for table in declared.tables),
             *(mart_asset(mart, known) for mart in declared.marts),
+            *([gold_views_asset(known)] if declared.marts else ()),
             *([glossary_asset(known)] if declared.glossary else ()),
         ],
         resources={

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -192,14 +192,14 @@ def source_metadata(source: Source) -> dict[str, Any]:
     return metadata
 
 
-def table_definition_metadata(table: Table) -> dict[str, Any]:
-    """What is declared of a silver or gold table, for the asset's definition."""
+def table_definition_metadata(table: Table, questions: Sequence[str]) -> dict[str, Any]:
+    """What is declared of a silver or gold table, and what it answers, for its definition."""
     metadata: dict[str, Any] = {
         "dagster/column_schema": declared_columns(table.schema, keys=True),
         "dagster/table_name": f"{table.layer}.{table.name}",
     }
-    if table.answers:
-        metadata["answers"] = dg.MetadataValue.md("\n".join(f"- {q}" for q in table.answers))
+    if questions:
+        metadata["answers"] = dg.MetadataValue.md("\n".join(f"- {each}" for each in questions))
     if table.foreign_keys:
         metadata["foreign_keys"] = dg.MetadataValue.json(
             {

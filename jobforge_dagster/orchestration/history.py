@@ -16,14 +16,13 @@ from jobforge_dagster.catalog.describe import transition
 from jobforge_dagster.catalog.documents import ProgressDocument
 from jobforge_dagster.catalog.project import Facts, project, project_run, unpacked
 from jobforge_dagster.catalog.store import (
-    LAYERS,
     PATIENCE,
     CatalogError,
     get,
     progress_path,
     writing,
 )
-from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.root import LAYERS, DataRoot
 from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.runs import ROOT_TAG, reason, run_document
 from jobforge_dagster.orchestration.telling import FACTS, PACKED, ROOT

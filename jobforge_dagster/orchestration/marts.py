@@ -1,4 +1,4 @@
-"""The marts as assets: tables of the warehouse, made of gold once nothing else is left to do."""
+"""The warehouse as assets: its marts, made of gold once nothing else is left to do; its views."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.telling import FACTS, PLATFORM
 
 LAST = "-1"
-"""The priority of a mart's step: the views over gold are made with it, of all tables that stand."""
+"""The priority of what fills the warehouse: nothing else waits for it."""
 
 
 def mart_asset(mart: Mart, known: Known) -> dg.AssetsDefinition:
@@ -66,6 +66,43 @@ def mart_asset(mart: Mart, known: Known) -> dg.AssetsDefinition:
         tell("published", table=mart.key, rows=frame.height)
 
     return made
+
+
+def gold_views_asset(known: Known) -> dg.AssetsDefinition:
+    """The asset of the views over gold, which is made once all gold tables are.
+
+    A mart mends the views too, but it waits for the tables that it reads alone.
+    """
+    root, marts = known.root, known.declared.marts
+    gold = [table for table in known.declared.tables if table.layer == "gold"]
+
+    @dg.asset(
+        key=dg.AssetKey(warehouse.VIEWS.split("/")),
+        deps=[dg.AssetKey(table.key.split("/")) for table in gold],
+        description="A view of the warehouse over each gold table that stands.",
+        code_version=platform_version(),
+        group_name="warehouse",
+        owners=sorted({mart.owner for mart in marts}),
+        kinds={"duckdb"},
+        op_tags={"dagster/priority": LAST},
+    )
+    def gold_views() -> dg.MaterializeResult[None]:
+        with told(root):
+            standing = warehouse.standing_views(root)
+            views = standing
+            if views is None:
+                views, _ = warehouse.refresh(root, [mart.name for mart in marts])
+        state = "published" if standing is None else "unchanged"
+        tell(state, table=warehouse.VIEWS, views=len(views))
+        return dg.MaterializeResult(
+            metadata={
+                "views": len(views),
+                "state": state,
+                FACTS: dg.MetadataValue.json({PLATFORM: platform_version()}),
+            }
+        )
+
+    return gold_views
 
 
 def warehouse_resource(root: DataRoot, marts: tuple[Mart, ...]) -> dg.IOManagerDefinition:

@@ -145,21 +145,14 @@ def remake(root: DataRoot, publication: Publication, into: Path) -> None:
 
 
 def _behind(declared: Declarations, key: str) -> set[str]:
-    """The keys of a table and of all that it is made from.
+    """The keys of a table and of all that must be made before it.
 
     Raises:
         JobForgeError: no such table is declared any more.
     """
-    upstream = {table.key: [each.key for each in table.upstream] for table in declared.tables}
-    if key not in {*upstream, *(source.key for source in declared.sources)}:
+    if key not in {each.key for each in declared.declared}:
         raise JobForgeError(f"{key} is not declared any more.")
-    found, waiting = set[str](), [key]
-    while waiting:
-        found.add(waiting.pop())
-        waiting += [
-            each for known in found for each in upstream.get(known, []) if each not in found
-        ]
-    return found
+    return {*declared.above(key, judging=True)}
 
 
 def _is_of_then(root: DataRoot, key: str, run_id: str) -> bool:

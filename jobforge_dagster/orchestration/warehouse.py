@@ -17,6 +17,7 @@ from dagster_duckdb_polars.duckdb_polars_type_handler import DuckDBPolarsTypeHan
 from jobforge_dagster.medallion.marts import Mart
 from jobforge_dagster.medallion.storage import warehouse
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.sql_text import quoted
 from jobforge_dagster.orchestration.marts import facts, told
 
 
@@ -46,12 +47,13 @@ class Warehouse(dg.IOManager):
         if obj is None:
             return
         mart = obj.mart
+        name = f"mart.{quoted(mart.name)}"
         place = TableSlice(table=mart.name, schema="mart")
         with told(self.root), warehouse.changing(self.root, self.marts) as connection:
-            connection.execute(f'DROP TABLE IF EXISTS mart."{mart.name}"')
+            connection.execute(f"DROP TABLE IF EXISTS {name}")
             if obj.frame.is_empty():  # Dagster makes no table of it
                 empty = obj.frame.to_arrow()  # noqa: F841  # DuckDB finds it by its name
-                connection.execute(f'CREATE TABLE mart."{mart.name}" AS FROM empty')
+                connection.execute(f"CREATE TABLE {name} AS FROM empty")
             else:
                 handler = cast("Any", DuckDBPolarsTypeHandler())
                 handler.handle_output(context, place, obj.frame, connection)
@@ -62,5 +64,5 @@ class Warehouse(dg.IOManager):
     def load_input(self, context: dg.InputContext) -> pl.DataFrame:
         """Read a mart."""
         with told(self.root), warehouse.reading(self.root) as connection:
-            found = connection.sql(f'SELECT * FROM mart."{context.asset_key.path[-1]}"')
+            found = connection.sql(f"SELECT * FROM mart.{quoted(context.asset_key.path[-1])}")
             return cast("pl.DataFrame", found.pl())

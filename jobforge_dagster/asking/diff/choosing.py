@@ -31,7 +31,7 @@ def choose(
 
     Raises:
         UnknownNameError: a name is none of these, or several.
-        JobForgeError: there is no such version.
+        JobForgeError: there is no such version, or the one to begin with is the later one.
     """
     name = sql_name(key)
     if key.startswith("staged/"):
@@ -44,7 +44,13 @@ def choose(
         raise JobForgeError(f"There is no record of the publications of {name}. Make it again.")
     after = _stood(root, versions, to) if to is not None else versions[-1]
     if from_ is not None:
-        return _stood(root, versions, from_), after
+        before = _stood(root, versions, from_)
+        if versions.index(before) > versions.index(after):
+            raise JobForgeError(
+                f"{from_!r} names a later version of {name} ({_day(before.written_at)}) than "
+                f"{to!r} ({_day(after.written_at)}). Exchange the two."
+            )
+        return before, after
     earlier = versions[: versions.index(after)]
     if not earlier:
         raise JobForgeError(

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import get_args
+
 from jobforge_dagster.asking.lineage.documents import read_documents
-from jobforge_dagster.asking.lineage.graph import column_graph, table_graph
 from jobforge_dagster.asking.lineage.named import graph_and_node
 from jobforge_dagster.asking.lineage.walk import Direction, Lineage, walk
+from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
@@ -32,9 +34,13 @@ def lineage(
     Raises:
         UnknownNameError: there is no such table or column; tells the closest.
         UnreadableDocumentError: the catalog is empty or damaged.
+        JobForgeError: there is no such direction.
     """
+    if direction not in get_args(Direction):
+        known = " or ".join(map(repr, get_args(Direction)))
+        raise JobForgeError(f"Lineage goes {known}, not {direction!r}.")
     documents = read_documents(root or DataRoot.from_environment())
-    graph, node = graph_and_node(name, documents, table_graph, column_graph)
+    graph, node = graph_and_node(name, documents)
     if deciding is None:
         deciding = node.kind in ("table", "file", "publisher")
     return walk(graph, node, direction, depth=depth, deciding=deciding)

@@ -47,20 +47,16 @@ class Graph:
     def __contains__(self, node: object) -> bool:
         return node in self._down
 
-    def above(self, node: Node, *, deciding: bool = True) -> list[Edge]:
+    def above(self, node: Node) -> list[Edge]:
         """The edges that lead to a node, sorted: data first, then what only decides."""
         return _sorted(
-            Edge(source, node, told)
-            for source, kinds in self._up.get(node, {}).items()
-            if (told := _told(kinds, deciding=deciding))
+            Edge(source, node, _told(kinds)) for source, kinds in self._up.get(node, {}).items()
         )
 
-    def below(self, node: Node, *, deciding: bool = True) -> list[Edge]:
+    def below(self, node: Node) -> list[Edge]:
         """The edges that lead away from a node, sorted in the same manner."""
         return _sorted(
-            Edge(node, target, told)
-            for target, kinds in self._down.get(node, {}).items()
-            if (told := _told(kinds, deciding=deciding))
+            Edge(node, target, _told(kinds)) for target, kinds in self._down.get(node, {}).items()
         )
 
 
@@ -126,9 +122,9 @@ def _made_of(graph: Graph, node: Node, told: Mapping[str, Any], *, delivered: bo
         graph.opaque[node] = tuple(told["opaque"])
 
 
-def _told(kinds: set[str], *, deciding: bool) -> tuple[str, ...]:
+def _told(kinds: set[str]) -> tuple[str, ...]:
     direct = sorted(kinds & _RANK.keys(), key=_RANK.__getitem__)[-1:]
-    return (*direct, *sorted(kinds - _RANK.keys())) if deciding else tuple(direct)
+    return (*direct, *sorted(kinds - _RANK.keys()))
 
 
 def _sorted(edges: Iterable[Edge]) -> list[Edge]:

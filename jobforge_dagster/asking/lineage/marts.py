@@ -9,11 +9,12 @@ import duckdb
 import polars as pl
 
 from jobforge_dagster.asking.lineage.documents import Documents
-from jobforge_dagster.asking.lineage.sql import Planner, Read, quoted
+from jobforge_dagster.asking.lineage.sql import Planner, Read
 from jobforge_dagster.asking.lineage.uses import Changed, How, Use, closest
 from jobforge_dagster.asking.names import sql_name
 from jobforge_dagster.medallion.marts import Mart, Question
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.sql_text import quoted
 
 
 @dataclass(frozen=True)

@@ -2,38 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from jobforge_dagster.asking.lineage.documents import Documents
-from jobforge_dagster.asking.lineage.graph import Graph
+from jobforge_dagster.asking.lineage.graph import Graph, column_graph, table_graph
 from jobforge_dagster.asking.lineage.nodes import Node, column
 from jobforge_dagster.asking.names import UnknownNameError, closest, column_named, sql_name
 
 
-def graph_and_node(
-    text: str,
-    documents: Documents,
-    tables: Callable[[Documents], Graph],
-    columns: Callable[[Documents], Graph],
-) -> tuple[Graph, Node]:
+def graph_and_node(text: str, documents: Documents) -> tuple[Graph, Node]:
     """The graph to walk, and the node of it that a person means.
 
     Args:
         text: a table, a column as ``table.column``, or a header as ``source:header``; or any id of
             a node.
         documents: of all tables.
-        tables: makes the graph of tables.
-        columns: makes the graph of columns, which is larger.
 
     Raises:
         UnknownNameError: there is no such thing; tells the closest.
     """
     text = text.strip()
-    graph = tables(documents)
+    graph = table_graph(documents)
     for node in graph.nodes:
         if node.id == text:
             return graph, node
-    for node in (wide := columns(documents)).nodes:
+    for node in (wide := column_graph(documents)).nodes:
         if node.id == text:
             return wide, node
     source, colon, header = text.partition(":")

@@ -14,6 +14,8 @@ from typing import Any
 import duckdb
 import polars as pl
 
+from jobforge_dagster.medallion.storage.sql_text import quoted
+
 Read = frozenset[tuple[str, str]]
 """Columns, each with the name of its table in SQL (``gold.dim_noc``)."""
 
@@ -94,11 +96,6 @@ class Planner:
         self._connection.execute(f"CREATE TABLE {quoted(schema)}.{quoted(name)} AS {source}")
         answer = self._connection.execute(f"FROM {quoted(schema)}.{quoted(name)}")
         self._columns[table] = tuple(each[0] for each in answer.description or ())
-
-
-def quoted(name: str) -> str:
-    """A name in SQL, whatever it is made of."""
-    return '"' + name.replace('"', '""') + '"'
 
 
 def _scanned(nodes: list[dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:

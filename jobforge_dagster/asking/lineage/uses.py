@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -145,12 +145,19 @@ def foreign_keys(documents: Documents, changed: Changed) -> Iterator[Use]:
                 )
 
 
-def questions(documents: Documents, changed: Changed) -> Iterator[Use]:
-    """The business questions that tables which change say they answer."""
+def questions(documents: Documents, changed: Changed, by_marts: Container[str]) -> Iterator[Use]:
+    """The business questions that tables which change answer themselves.
+
+    Args:
+        documents: of all tables.
+        changed: what changes.
+        by_marts: those that marts answer, which say more exactly what they read.
+    """
     for key, document in _golden(documents):
         if key in changed.tables:
             for text in document["business"]["business_questions"]:
-                yield Use(text, changed.tables[key], sql_name(key))
+                if text not in by_marts:
+                    yield Use(text, changed.tables[key], sql_name(key))
 
 
 def _golden(documents: Documents) -> list[tuple[str, dict[str, Any]]]:

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 from jobforge_dagster.asking.lineage import render
 from jobforge_dagster.asking.lineage.graph import Graph
 from jobforge_dagster.asking.lineage.nodes import Edge, Node
+from jobforge_dagster.asking.told import Line, Told, safe
 
 Direction = Literal["up", "down"]
 
 
-@dataclass(frozen=True)
-class Lineage:
+@dataclass(frozen=True, repr=False)
+class Lineage(Told):
     """What lies up or down from a node.
 
     Attributes:
@@ -39,6 +40,17 @@ class Lineage:
         return render.tree(
             self.of, self.edges, self.opaque, upwards=self.direction == "up", full=full
         )
+
+    def lines(self, *, full: bool = False) -> Iterator[Line]:
+        """What people are told: the tree, and what it does not show."""
+        return safe(self._lines(full))
+
+    def _lines(self, full: bool) -> Iterator[str]:
+        yield from self.tree(full=full).split("\n")
+        if not self.edges and not self.left_out:
+            yield "Nothing is made of it." if self.direction == "down" else "It is made of nothing."
+        if self.left_out:
+            yield "What only decides is left out; --deciding shows it."
 
     def mermaid(self) -> str:
         """A flow chart in the language of Mermaid."""
@@ -67,6 +79,7 @@ class Lineage:
                 {"from": edge.source.id, "to": edge.target.id, "kinds": list(edge.kinds)}
                 for edge in self.edges
             ],
+            "left_out": self.left_out,
         }
 
 
@@ -93,12 +106,11 @@ def walk(
     waiting = deque([of])
     while waiting:
         node = waiting.popleft()
-        there = graph.above(node) if direction == "up" else graph.below(node)
-        followed = graph.above if direction == "up" else graph.below
-        kept = there if deciding else followed(node, deciding=False)
-        if not deciding:
-            left_out.update(edge for edge in there if not edge.direct)
-        for edge in kept:
+        for found in graph.above(node) if direction == "up" else graph.below(node):
+            if not (deciding or found.direct):
+                left_out.add(found)
+                continue
+            edge = found if deciding else found._replace(kinds=found.kinds[:1])
             steps = far[node] + edge.steps
             if depth is not None and steps > depth:
                 continue

@@ -334,10 +334,6 @@ RATED = [
         references("profile_code", dim_oasis_profile),
         references(["descriptor_code", "scale_no"], dim_descriptor),
     ],
-    answers=[
-        "Which occupations are most like this one by their ratings?",
-        "Which skills rate highest in an occupation, and where else do they matter?",
-    ],
     purpose="To compare profiles with each other by what they are rated on.",
     measures=RATED,
 )

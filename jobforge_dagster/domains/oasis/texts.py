@@ -257,7 +257,6 @@ def example_title(titles: pl.LazyFrame) -> pl.LazyFrame:
     schema=ExampleTitle,
     inputs=[example_title],
     foreign_keys=[references("profile_code", dim_oasis_profile)],
-    answers=["Which occupation does this job title belong to?"],
     purpose="To find the profile that a job title belongs to.",
 )
 def attr_example_title(titles: pl.LazyFrame) -> pl.LazyFrame:

@@ -4,7 +4,12 @@ Each of the 245 descriptors is scored on a scale, most from 0 to 5, some to 3. A
 a share of its scale, so that all descriptors count alike. Two profiles are as like each other as
 one minus the root mean square of their differences: 1 where every rating is the same, 0 where each
 is at the other end. The level of a rating counts, not only which ratings stand out: that is why it
-is no cosine, for which a demanding occupation resembles an easy one of the same shape.
+is no cosine, for which a demanding occupation resembles an easy one of the same shape. The measure
+is our choice; the publisher has none.
+
+Profiles are compared where both have a score for the same ratings. One that lacks a score stands
+only beside those that lack the same, and where there is no such profile it is left out. In the
+edition of 2023 every profile has all 245.
 """
 
 from jobforge_dagster.domains.noc import dim_noc
@@ -30,7 +35,8 @@ most_like = Question(
 similar_occupation = OCCUPATIONS.mart(
     "similar_occupation",
     reads=[dim_noc, dim_oasis_profile, dim_descriptor, fact_oasis_rating],
-    description="One of the twenty OaSIS profiles that are most like another by their ratings.",
+    description="One of the twenty OaSIS profiles that are most like another by their ratings. "
+    "Compared are profiles that have a score for the same ratings; no other profile is here.",
     columns={
         "profile_code": "Code of a profile.",
         "noc_code": "Code of its unit group.",

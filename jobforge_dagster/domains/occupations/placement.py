@@ -1,4 +1,8 @@
-"""Where an occupation stands in the classification, and what training it needs."""
+"""Where an occupation stands in the classification, and what training it needs.
+
+What a TEER category stands for is told in our words, after the definitions of Statistics Canada's
+introduction to NOC 2021; the files that are delivered give the digit alone.
+"""
 
 from jobforge_dagster.domains.noc import dim_noc
 from jobforge_dagster.domains.occupations import OCCUPATIONS
@@ -12,7 +16,10 @@ placement = Question(
     example={"noc_code": "21231"},
     nothing="There is no occupation with the code {noc_code}.",
     sql="""
-        WITH found AS (FROM mart.occupation WHERE noc_code = left($noc_code, 5)),
+        WITH found AS (
+            FROM mart.occupation
+            WHERE noc_code = regexp_extract($noc_code, '^([0-9]{5})([.][0-9]{2})?$', 1)
+        ),
         answer AS (
             SELECT 1 AS place, 'broad category' AS what, broad_category_code AS code,
                 broad_category AS title FROM found
@@ -35,7 +42,7 @@ occupation = OCCUPATIONS.mart(
         "noc_code": "Code of the unit group.",
         "title": "Title of the unit group.",
         "teer": "Training, education, experience and responsibilities: 0 to 5.",
-        "training": "What the TEER stands for.",
+        "training": "What the TEER stands for, in our words after Statistics Canada's definitions.",
         "broad_category_code": "Code of the broad category.",
         "broad_category": "Title of the broad category.",
         "major_group_code": "Code of the major group.",

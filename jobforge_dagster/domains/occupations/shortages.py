@@ -4,7 +4,10 @@ A shortage is what is left when job seekers are taken from job openings. The pro
 of each year; the question asks for those of 2033. What the ten years 2024 to 2033 come to, which
 the publisher's own verdict rests on, stands beside it: the two may differ in sign.
 
-Figures of 31 occupations are withheld by the publisher. They are left out of every sum and counted.
+Figures of 31 occupations are withheld by the publisher, and the job openings of one more: 11202,
+where the file has no openings but the summary has, which is a defect of the publisher's. All 32
+lack a figure for 2033; they are left out of every sum of that year and counted. The sums of the ten
+years leave out the 31 alone.
 """
 
 from jobforge_dagster.domains.cops import fact_cops_projection
@@ -60,15 +63,17 @@ occupation_shortage = OCCUPATIONS.mart(
     "occupation_shortage",
     reads=[dim_noc, fact_cops_projection, fact_cops_outlook],
     description="One occupation: its job openings and job seekers in 2033, and what is between "
-    "them, in that year and in the ten years to it. Withheld figures are null.",
+    "them, in that year and in the ten years to it. Figures that the publisher withheld, or left "
+    "out by mistake, are null.",
     columns={
         "noc_code": "Code of the unit group.",
         "title": "Title of the unit group.",
         "broad_category_code": "Code of the broad category.",
         "broad_category": "Title of the broad category.",
-        "openings_2033": "Job openings in 2033.",
-        "seekers_2033": "Job seekers in 2033.",
-        "shortage_2033": "Job openings minus job seekers in 2033: a shortage if positive.",
+        "openings_2033": "Job openings in 2033; null where the publisher gives none.",
+        "seekers_2033": "Job seekers in 2033; null where the publisher gives none.",
+        "shortage_2033": "Job openings minus job seekers in 2033: a shortage if positive; null "
+        "where one of them is.",
         "shortage_2024_2033": "Job openings minus job seekers, 2024 to 2033, as the publisher "
         "rounds the totals.",
         "condition": "The publisher's verdict on the ten years, in English.",

@@ -27,8 +27,11 @@ def files_of(root: DataRoot, source: Source, manifests: Sequence[Manifest]) -> l
         root: the data root.
         source: to which they belong.
         manifests: of the deliveries, in order.
+
+    Raises:
+        JobForgeError: one lies outside of the data root.
     """
-    staged = [root.path / manifest.staged_file for manifest in manifests]
+    staged = [root.inside(manifest.staged_file) for manifest in manifests]
     if len(staged) <= LOOSE:
         return staged
     batches = [manifest.batch_id for manifest in manifests]

@@ -21,6 +21,7 @@ from jobforge_dagster.medallion.storage.deliveries import Arrival
 from jobforge_dagster.medallion.storage.landing import Landed, Seen, matching, walk
 from jobforge_dagster.medallion.storage.publish import fingerprint_of
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.warehouse import VIEWS
 
 Growing = Mapping[str, tuple[int, int, float]]
 """Files that may still grow: size, time of modification, and since when both are still."""
@@ -111,6 +112,10 @@ def follow(declared: Declarations, due: Iterable[str], stands: Callable[[str], b
         read = [table.key for table in mart.reads]
         if any(key in able for key in read) and all(key in able or stands(key) for key in read):
             able.add(mart.key)
+    if declared.marts and any(
+        table.layer == "gold" and table.key in able for table in declared.tables
+    ):
+        able.add(VIEWS)
     return sorted(able)
 
 

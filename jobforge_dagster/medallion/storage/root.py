@@ -8,8 +8,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import TypeAlias
 
+from jobforge_dagster.medallion.errors import JobForgeError
+
 VARIABLE = "JOBFORGE_DATA_ROOT"
 """Environment variable that moves the data root; without it, ``data`` below the working folder."""
+
+LAYERS = ("staged", "bronze", "silver", "gold")
+"""The folders of tables, in the order in which one is made of the other."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +103,20 @@ class DataRoot:
         """Where the records of a table's publications lie, in the order of time."""
         table = self.table(key)
         return table.parent / "_metadata" / table.stem
+
+    def inside(self, stored: str) -> Path:
+        """The file that a stored path means.
+
+        Raises:
+            JobForgeError: it leads outside of the root: somebody altered it.
+        """
+        path = self.path / stored
+        if not path.resolve().is_relative_to(self.path.resolve()):
+            raise JobForgeError(
+                f"{stored!r} leads outside of the data root. Restore the document that names it: "
+                f"what lies outside is not read."
+            )
+        return path
 
     def relative(self, path: Path) -> str:
         """A path below the root, relative and POSIX: the only form that is ever stored."""

@@ -7,19 +7,20 @@ its bytes stay on the disk. What is not here any more can be made again from wha
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 
 from jobforge_dagster.medallion.hashing import sha256_of
-from jobforge_dagster.medallion.storage.publications import Publication
+from jobforge_dagster.medallion.storage.publications import Publication, standing
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 LAST = 3
 """Former versions of a table that are kept."""
 
 MOST = 2 * 1024**3
-"""Bytes of all that is kept; what was written first goes first."""
+"""Bytes of all that is kept; what was published first goes first."""
 
 
 def keep(root: DataRoot, publication: Publication, file: Path | None = None) -> None:
@@ -33,8 +34,12 @@ def keep(root: DataRoot, publication: Publication, file: Path | None = None) -> 
     path = _path(root, publication)
     with suppress(OSError):  # no hard links here, another disk, no room: it can be made again
         path.parent.mkdir(parents=True, exist_ok=True)
-        with suppress(FileExistsError):
+        published = int(publication.written_at.timestamp() * 1e9)
+        try:
             os.link(file or root.table(publication.table), path)
+        except FileExistsError:  # published more than once: the last time counts
+            published = max(published, path.stat().st_mtime_ns)
+        os.utime(path, ns=(published, published))
         _make_room(root, path.parent)
 
 
@@ -44,21 +49,35 @@ def held(root: DataRoot, publication: Publication, folder: Path) -> Path | None:
     Args:
         root: the data root.
         publication: the one that is wanted.
-        folder: where to put a link to it, so that it cannot be replaced while it is read.
+        folder: where to put a link to it, or a copy, so that it cannot be replaced while it is
+            read.
     """
+    last = standing(root, publication.table)
+    if last is not None and last[1].sha256 == publication.sha256:
+        found = _taken(root.table(publication.table), publication, folder)
+        if found is not None:
+            return found
     kept = _path(root, publication)
-    for file in (root.table(publication.table), kept):
+    if not kept.exists():
+        return None
+    found = _taken(kept, publication, folder)
+    if found is None:
         with suppress(OSError):
-            link = folder / f"{publication.sha256}.parquet"
-            link.unlink(missing_ok=True)
-            try:
-                os.link(file, link)
-            except OSError:
-                link = file
-            if sha256_of(link) == publication.sha256:
-                return link
-            if file == kept:
-                kept.unlink()
+            kept.unlink()
+    return found
+
+
+def _taken(file: Path, publication: Publication, folder: Path) -> Path | None:
+    """A file in a folder of ours, if it is what was published."""
+    ours = folder / f"{publication.sha256}.parquet"
+    with suppress(OSError):
+        ours.unlink(missing_ok=True)
+        try:
+            os.link(file, ours)
+        except OSError:
+            shutil.copyfile(file, ours)
+        if sha256_of(ours) == publication.sha256:
+            return ours
     return None
 
 
@@ -73,12 +92,12 @@ def _make_room(root: DataRoot, folder: Path) -> None:
 
 
 def _newest(files: Iterable[Path]) -> list[Path]:
-    """Files by the time when they were written, the newest first."""
-    written: dict[Path, int] = {}
+    """Files by the time when they were published, the newest first."""
+    published: dict[Path, int] = {}
     for file in files:
         with suppress(FileNotFoundError):  # another process made room
-            written[file] = file.stat().st_mtime_ns
-    return sorted(written, key=lambda file: written[file], reverse=True)
+            published[file] = file.stat().st_mtime_ns
+    return sorted(published, key=lambda file: published[file], reverse=True)
 
 
 def _path(root: DataRoot, publication: Publication) -> Path:

@@ -3,16 +3,10 @@
 All of it can be made again from gold. It is never changed in place: a copy is changed, in one
 transaction, and takes the place of the file. So whoever reads it is never in the way, and never
 sees half a change; and what fails leaves the file as it was.
-
-A view names its Parquet file by an absolute path: DuckDB looks for a relative one below the working
-folder of whoever asks, and lets a view compute none. So a data root that was moved has its views
-made again, whenever a mart is made or the warehouse is refreshed.
 """
 
 from __future__ import annotations
 
-import glob
-import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -20,11 +14,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobforge_dagster.medallion.errors import JobForgeError, MissingTableError
+from jobforge_dagster.medallion.errors import MissingTableError
 from jobforge_dagster.medallion.hashing import digest
 from jobforge_dagster.medallion.storage.atomic import alone, replacing, sweep
-from jobforge_dagster.medallion.storage.publish import input_of
+from jobforge_dagster.medallion.storage.gold_views import gold_files, make_views, views_are_right
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.sql_text import literal, quoted
+from jobforge_dagster.medallion.storage.warehouse_errors import (
+    MAKE,
+    WarehouseError,
+    in_words,
+    wal_of,
+)
 
 if TYPE_CHECKING:
     import polars as pl
@@ -32,14 +33,8 @@ if TYPE_CHECKING:
 
     from jobforge_dagster.medallion.marts import Mart
 
-MAKE = "dagster asset materialize --select 'key:\"mart/*\"'"
-"""The command that makes the marts."""
-
-_HELD = re.compile(r"lock is held in (\S+) \(PID (\d+)\)")
-
-
-class WarehouseError(JobForgeError):
-    """The warehouse cannot be read or made; what was there stays."""
+VIEWS = "warehouse/gold_views"
+"""The key of the asset that keeps the views right."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +56,8 @@ def fingerprint_of(root: DataRoot, mart: Mart) -> str:
     Raises:
         MissingTableError: one of them is not there.
     """
+    from jobforge_dagster.medallion.storage.publish import input_of  # loads Polars
+
     parts = [mart.version]
     for table in mart.reads:
         found = input_of(root, table.key) if root.table(table.key).exists() else None
@@ -107,13 +104,27 @@ def standing(root: DataRoot, mart: Mart, fingerprint: str) -> Standing | None:
         made = "SELECT fingerprint FROM jobforge.made WHERE mart = ?"
         if connection.execute(made, [mart.name]).fetchall() != [(fingerprint,)]:
             return None
-        return facts_of(connection, mart.name) if _views_are_right(connection, root) else None
+        right = views_are_right(connection, gold_files(root))
+        return facts_of(connection, mart.name) if right else None
+
+
+def standing_views(root: DataRoot) -> list[str] | None:
+    """The names of the views over gold, if all of them are right.
+
+    Raises:
+        WarehouseError: the warehouse cannot be read.
+    """
+    if not file_of(root).exists():
+        return None
+    files = gold_files(root)
+    with reading(root) as connection:
+        return sorted(files) if views_are_right(connection, files) else None
 
 
 def facts_of(connection: DuckDBPyConnection, mart: str) -> Standing:
     """What there is to tell of a mart."""
-    [(rows,)] = connection.execute(f'SELECT count(*) FROM mart."{mart}"').fetchall()
-    columns = connection.execute(f'DESCRIBE mart."{mart}"').fetchall()
+    [(rows,)] = connection.execute(f"SELECT count(*) FROM mart.{quoted(mart)}").fetchall()
+    columns = connection.execute(f"DESCRIBE mart.{quoted(mart)}").fetchall()
     return Standing(rows, {name: kind for name, kind, *_ in columns})
 
 
@@ -121,19 +132,27 @@ def facts_of(connection: DuckDBPyConnection, mart: str) -> Standing:
 def reading(root: DataRoot) -> Iterator[DuckDBPyConnection]:
     """Open the warehouse to read from it; it cannot be written to.
 
+    It is attached to a database in memory, because DuckDB would hand out the instance that this
+    process may have of the same path, and with it the file as it was when that was opened.
+
     Raises:
-        WarehouseError: it is not there, or cannot be read.
+        WarehouseError: it is not there, cannot be read, or cannot answer what is asked of it.
     """
     import duckdb
 
     path = file_of(root)
     if not path.exists():
         raise WarehouseError(f"There is no {path.name} yet. Make it: {MAKE}")
-    try:
-        with duckdb.connect(path, read_only=True) as connection:
+    with duckdb.connect() as connection:
+        try:
+            connection.execute(f"ATTACH {literal(path.as_posix())} AS warehouse (READ_ONLY)")
+            connection.execute("USE warehouse")
+        except duckdb.Error as error:
+            raise in_words(path, error) from None
+        try:
             yield connection
-    except duckdb.Error as error:
-        raise in_words(path, error) from None
+        except duckdb.Error as error:
+            raise in_words(path, error, "does not answer") from None
 
 
 @contextmanager
@@ -147,7 +166,7 @@ def changing(root: DataRoot, marts: Iterable[str]) -> Iterator[DuckDBPyConnectio
         marts: the names of those that are declared.
 
     Raises:
-        WarehouseError: the file cannot be read, or another program has it open to write.
+        WarehouseError: the file cannot be read, or another program writes to it.
     """
     import duckdb
 
@@ -155,7 +174,9 @@ def changing(root: DataRoot, marts: Iterable[str]) -> Iterator[DuckDBPyConnectio
     path.parent.mkdir(parents=True, exist_ok=True)
     with alone(root.cache / "warehouse.lock"):
         sweep(path.parent, f".{path.name}.*")
+        _settle(path)
         with replacing(path) as temporary:
+            before = _state(path)
             if path.exists():
                 with reading(root):  # nobody writes meanwhile
                     shutil.copyfile(path, temporary)
@@ -166,29 +187,53 @@ def changing(root: DataRoot, marts: Iterable[str]) -> Iterator[DuckDBPyConnectio
                     yield connection
                     connection.commit()
             except duckdb.Error as error:
-                raise in_words(path, error) from None
+                raise in_words(path, error, "cannot be changed, and stays as it was") from None
             finally:
                 temporary.with_name(f"{temporary.name}.wal").unlink(missing_ok=True)
-            path.with_name(f"{path.name}.wal").unlink(missing_ok=True)  # of the file that goes
+            if _state(path) != before:
+                raise WarehouseError(
+                    f"Another program wrote to {path.name} meanwhile; that stays, and nothing else "
+                    f"was changed. Try again."
+                )
+
+
+def _settle(path: Path) -> None:
+    """Let DuckDB take into the file what a program that did not end well left beside it.
+
+    Raises:
+        WarehouseError: it cannot, or another program has the file open.
+    """
+    import duckdb
+
+    left = wal_of(path)
+    if not left.exists():
+        return
+    if not path.exists():  # the file that it belongs to was deleted
+        left.unlink()
+        return
+    try:
+        with duckdb.connect(path) as connection:
+            connection.execute("CHECKPOINT")
+    except duckdb.Error as error:
+        raise in_words(path, error) from None
+
+
+def _state(path: Path) -> tuple[int, int, int, bool] | None:
+    """What is another once a program has written to a file, or beside it."""
+    if not path.exists():
+        return None
+    told = path.stat()
+    return told.st_ino, told.st_size, told.st_mtime_ns, wal_of(path).exists()
 
 
 def note(connection: DuckDBPyConnection, mart: Mart, fingerprint: str) -> None:
     """Note what a mart was made of, and tell readers what it and its columns mean."""
     connection.execute("DELETE FROM jobforge.made WHERE mart = ?", [mart.name])
     connection.execute("INSERT INTO jobforge.made VALUES (?, ?)", [mart.name, fingerprint])
-    place = f'mart."{mart.name}"'
-    connection.execute(f"COMMENT ON TABLE {place} IS {_text(mart.description)}")
+    place = f"mart.{quoted(mart.name)}"
+    connection.execute(f"COMMENT ON TABLE {place} IS {literal(mart.description)}")
     for name, meaning in mart.columns.items():
-        connection.execute(f'COMMENT ON COLUMN {place}."{name}" IS {_text(meaning)}')
-
-
-def make_views(connection: DuckDBPyConnection, files: Mapping[str, Path]) -> None:
-    """Make the schema ``gold``: a view over each file, by name, and none else."""
-    connection.execute("DROP SCHEMA IF EXISTS gold CASCADE")
-    connection.execute("CREATE SCHEMA gold")
-    for name, file in files.items():
-        read = f"read_parquet({_text(_pattern(file))}, hive_partitioning = false)"
-        connection.execute(f'CREATE VIEW gold."{name}" AS SELECT * FROM {read}')
+        connection.execute(f"COMMENT ON COLUMN {place}.{quoted(name)} IS {literal(meaning)}")
 
 
 def refresh(root: DataRoot, marts: Iterable[str]) -> tuple[list[str], list[str]]:
@@ -205,7 +250,7 @@ def refresh(root: DataRoot, marts: Iterable[str]) -> tuple[list[str], list[str]]
         WarehouseError: the warehouse cannot be read or changed.
     """
     with changing(root, marts) as connection:
-        return sorted(_gold(root)), marts_in(connection)
+        return sorted(gold_files(root)), marts_in(connection)
 
 
 def marts_in(connection: DuckDBPyConnection) -> list[str]:
@@ -215,22 +260,6 @@ def marts_in(connection: DuckDBPyConnection) -> list[str]:
     return [name for (name,) in rows]
 
 
-def in_words(path: Path, error: Exception) -> WarehouseError:
-    """Why the warehouse cannot be used, and what to do."""
-    held = _HELD.search(str(error))
-    if held:
-        program = held[1].rpartition("/")[2]
-        return WarehouseError(
-            f"{path.name} is open to write in another program: {program}, process {held[2]}. End "
-            f"it, or connect it read-only, and try again."
-        )
-    words = str(error).partition("\n")[0].replace(f"{path.parent.as_posix()}/", "").rstrip(".!")
-    return WarehouseError(
-        f"{path.name} cannot be used: {words}. If it is damaged, delete it: all of it is made "
-        f"again by: {MAKE}"
-    )
-
-
 def _prepare(connection: DuckDBPyConnection, root: DataRoot, marts: set[str]) -> None:
     for schema in ("jobforge", "mart"):
         connection.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
@@ -238,41 +267,6 @@ def _prepare(connection: DuckDBPyConnection, root: DataRoot, marts: set[str]) ->
         "CREATE TABLE IF NOT EXISTS jobforge.made (mart VARCHAR PRIMARY KEY, fingerprint VARCHAR)"
     )
     for gone in {*marts_in(connection)} - marts:
-        connection.execute(f'DROP TABLE mart."{gone}"')
+        connection.execute(f"DROP TABLE mart.{quoted(gone)}")
         connection.execute("DELETE FROM jobforge.made WHERE mart = ?", [gone])
-    make_views(connection, _gold(root))
-
-
-def _views_are_right(connection: DuckDBPyConnection, root: DataRoot) -> bool:
-    """Whether there is a view over each gold table that stands, and each can be read."""
-    import duckdb
-
-    views = "SELECT view_name, sql FROM duckdb_views() WHERE schema_name = 'gold'"
-    found: dict[str, str] = dict(connection.execute(views).fetchall())
-    wanted = _gold(root)
-    if {*found} != {*wanted}:
-        return False
-    if not all(_text(_pattern(wanted[name])) in sql for name, sql in found.items()):
-        return False
-    try:
-        for name in found:
-            connection.execute(f'SELECT * FROM gold."{name}" LIMIT 0').fetchall()
-    except duckdb.Error:
-        return False  # the table has other columns than when the view was made
-    return True
-
-
-def _gold(root: DataRoot) -> dict[str, Path]:
-    """The gold tables that stand, by name."""
-    folder = root.path / "gold"
-    return {path.stem: path for path in sorted(folder.glob("[!.]*.parquet"))}
-
-
-def _pattern(file: Path) -> str:
-    """The absolute path of a file, as a pattern that matches this file alone."""
-    return glob.escape(file.resolve().as_posix())
-
-
-def _text(value: str) -> str:
-    """A text in SQL."""
-    return "'" + value.replace("'", "''") + "'"
+    make_views(connection, gold_files(root))

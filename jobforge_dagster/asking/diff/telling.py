@@ -1,18 +1,18 @@
-"""What ``jobforge diff`` prints."""
+"""A comparison of two versions, told to people."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, fields
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import polars as pl
-import typer
 
-from jobforge_dagster.asking.diff import Diff, Version
 from jobforge_dagster.asking.diff.facts import Change
+from jobforge_dagster.asking.diff.model import Diff, Version
 from jobforge_dagster.asking.diff.rows import COLUMN, NEW, OLD, as_text
 from jobforge_dagster.asking.names import sql_name
+from jobforge_dagster.asking.told import Line, safe
+from jobforge_dagster.asking.values import short
 
 _SHORT = 60
 """Characters of a value that are shown where it is not what is asked for."""
@@ -21,37 +21,27 @@ _WIDE = 80
 """Characters of two values that fit one line."""
 
 
-def as_document(found: Diff) -> dict[str, Any]:
-    """All that was found, for programs."""
-    document = {}
-    for field in fields(found):
-        value = getattr(found, field.name)
-        if isinstance(value, pl.DataFrame):
-            value = pl.DataFrame([_plain(column) for column in value]).to_dicts()
-        elif hasattr(value, "__dataclass_fields__"):
-            value = asdict(value)
-        document[field.name] = value
-    return document
+def lines(found: Diff) -> Iterator[Line]:
+    """Tell line by line what changed: counts first, then rows, schema, quality and causes."""
+    return safe(_lines(found))
 
 
-def tell(found: Diff) -> None:
-    """Tell people what changed: counts first, then rows, schema, quality and causes."""
-    typer.echo(f"{sql_name(found.table)}: {_named(found.before)} → {_named(found.after)}")
-    for line in _remarks(found):
-        typer.echo(line)
-    typer.echo(
+def _lines(found: Diff) -> Iterator[str]:
+    yield f"{sql_name(found.table)}: {_named(found.before)} → {_named(found.after)}"
+    yield from _remarks(found)
+    yield (
         f"{_rows(found.added)} added, {found.removed} removed, {found.changed} changed, "
         f"{found.unchanged} unchanged."
     )
     if found.by_column:
-        told = ", ".join(f"{name} {count}" for name, count in found.by_column.items())
-        typer.echo(f"Changed by column: {told}")
-    _section("Added", found.added, list(_wholes("+", found.added_rows, found.key)))
-    _section("Removed", found.removed, list(_wholes("-", found.removed_rows, found.key)))
-    _section("Changed", found.changed, list(_changes(found)))
-    _tell("Schema", _schema(found))
-    _tell("Quality", _quality(found))
-    _tell("Causes", _causes(found))
+        columns = ", ".join(f"{name} {count}" for name, count in found.by_column.items())
+        yield f"Changed by column: {columns}"
+    yield from _first("Added", found.added, list(_wholes("+", found.added_rows, found.key)))
+    yield from _first("Removed", found.removed, list(_wholes("-", found.removed_rows, found.key)))
+    yield from _first("Changed", found.changed, list(_changes(found)))
+    yield from _section("Schema", list(_schema(found)))
+    yield from _section("Quality", list(_quality(found)))
+    yield from _section("Causes", list(_causes(found)))
 
 
 def _named(version: Version) -> str:
@@ -77,22 +67,17 @@ def _rows(count: int) -> str:
     return f"{count} row{'' if count == 1 else 's'}"
 
 
-def _section(title: str, count: int, lines: list[list[str]]) -> None:
-    if not lines:
-        return
-    shown = f"the first {len(lines)} of {count}" if len(lines) < count else f"{count}"
-    typer.echo(f"\n{title} ({shown}):")
-    for row in lines:
-        for line in row:
-            typer.echo(f"  {line}")
+def _first(title: str, count: int, rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """The first rows of some kind, each of one line or more."""
+    told = f"the first {len(rows)} of {count}" if len(rows) < count else f"{count}"
+    yield from _section(f"{title} ({told})", [line for row in rows for line in row])
 
 
-def _tell(title: str, lines: Iterator[str]) -> None:
-    told = list(lines)
-    if told:
-        typer.echo(f"\n{title}:")
-        for line in told:
-            typer.echo(f"  {line}")
+def _section(title: str, lines: Sequence[str]) -> Iterator[str]:
+    if lines:
+        yield ""
+        yield f"{title}:"
+        yield from (f"  {line}" for line in lines)
 
 
 def _wholes(sign: str, rows: pl.DataFrame, key: tuple[str, ...]) -> Iterator[list[str]]:
@@ -114,11 +99,11 @@ def _changes(found: Diff) -> Iterator[list[str]]:
             if lines:
                 yield lines
             last, lines = identity, [f"~ {identity}"]
-        old, new = _value(row[OLD]), _value(row[NEW])
+        name, old, new = row[COLUMN], _value(row[OLD]), _value(row[NEW])
         if len(old) + len(new) <= _WIDE:
-            lines.append(f"    {row[COLUMN]}: {old} → {new}")
+            lines.append(f"    {name}: {old} → {new}")
         else:
-            lines += [f"    {row[COLUMN]}:", f"      - {old}", f"      + {new}"]
+            lines += [f"    {name}:", f"      - {old}", f"      + {new}"]
     if lines:
         yield lines
 
@@ -152,7 +137,8 @@ def _causes(found: Diff) -> Iterator[str]:
     for each in causes.deliveries:
         told = f"delivery {each.batch_id[:8]} {each.change}"
         if each.file is not None:
-            told += f": {each.file} of {each.publisher}, received {each.received_at:%Y-%m-%d %H:%M}"
+            told += f": {each.file} of {each.publisher}"
+            told += f", received {each.received_at:%Y-%m-%d %H:%M}"
         if each.published:
             told += f", published {each.published}"
         yield told
@@ -171,19 +157,11 @@ def _causes(found: Diff) -> Iterator[str]:
 
 
 def _identity(row: Mapping[str, Any], key: tuple[str, ...]) -> str:
-    return ", ".join(f"{name}={row[name]}" for name in key)
+    return ", ".join(f"{name}={_value(row[name])}" for name in key)
 
 
 def _texts(rows: pl.DataFrame) -> pl.DataFrame:
     return pl.DataFrame([as_text(column) for column in rows])
-
-
-def _plain(column: pl.Series) -> pl.Series:
-    """Numbers and truth as they are where JSON has them, all else as text."""
-    kind = column.dtype
-    if kind.is_integer() or kind == pl.Boolean or (kind.is_float() and column.is_finite().all()):
-        return column
-    return as_text(column)
 
 
 def _value(text: str | None) -> str:
@@ -191,8 +169,7 @@ def _value(text: str | None) -> str:
 
 
 def _short(text: str | None) -> str:
-    told = _value(text)
-    return told if len(told) <= _SHORT else f"{told[: _SHORT - 1]}…"
+    return "null" if text is None else short(text, _SHORT)
 
 
 def _pair(change: Change) -> str:
