@@ -10,7 +10,6 @@ in the working folder. Answers print as the command line prints them, and ``to_d
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobforge_dagster.medallion.storage.root import DataRoot, Place
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from jobforge_dagster.asking.lineage import Direction, Lineage
     from jobforge_dagster.asking.trace import Forward, Trace
     from jobforge_dagster.asking.why import Why
-    from jobforge_dagster.medallion.storage.publications import Publication
 
 
 def sql(
@@ -186,13 +184,9 @@ def diff(
         JobForgeError: there is no such version.
     """
     from jobforge_dagster.asking.diff import diff as ask
+    from jobforge_dagster.orchestration.remaking import remake
 
-    def made_again(root: DataRoot, publication: Publication, into: Path) -> None:
-        from jobforge_dagster.orchestration.rebuild import remake  # loads Dagster
-
-        remake(root, publication, into)
-
-    return ask(table, before, after, limit=limit, root=DataRoot.at(root), remake=made_again)
+    return ask(table, before, after, limit=limit, root=DataRoot.at(root), remake=remake)
 
 
 def questions() -> pl.DataFrame:

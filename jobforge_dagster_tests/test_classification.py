@@ -16,6 +16,7 @@ from jobforge_dagster.medallion.classification import (
 from jobforge_dagster.medallion.declare import meaning, meaning_of
 from jobforge_dagster.medallion.discovery import Declarations, discover
 from jobforge_dagster.medallion.errors import DeclarationError
+from jobforge_dagster.medallion.marts import questions_of
 from jobforge_dagster_tests.conftest import DOMAINS, Domains, Lake
 from jobforge_dagster_tests.shop import SHOP
 
@@ -257,7 +258,7 @@ def test_everything_that_ships_is_public_says_what_it_is_for_and_invents_no_rete
     assert {each.retention for each in found.declared} == {None}
     assert not [each.key for each in found.sources if not each.purpose]
     gold = [table for table in found.tables if table.layer == "gold"]
-    assert not [table.key for table in gold if not (table.purpose and table.answers)]
+    assert not [each.key for each in gold if not (each.purpose and questions_of(each, found.marts))]
 
 
 def test_shipped_measures_name_columns_and_measures_that_exist() -> None:

@@ -69,11 +69,11 @@ def contributors(tables: Tables, key: str, rows: Sequence[int]) -> pl.DataFrame:
         found = marks(made.rename({WANTED: ROW, CORRECTIONS: INPUT}))
     lost = set(wanted[WANTED]) - set(found[ROW])
     if lost:
-        raise _changed(tables, key, len(lost))
+        count = f"{len(lost):,} row{'s' if len(lost) > 1 else ''}"
+        raise changed(tables, key, f"has {count} that cannot be traced")
     names = pl.Series(inputs, dtype=pl.String)
-    return found.sort(ROW, _PLACE, INPUT_ROW).select(
-        ROW, names.gather(found.sort(ROW, _PLACE, INPUT_ROW)[_PLACE]).alias(INPUT), INPUT_ROW
-    )
+    found = found.sort(ROW, _PLACE, INPUT_ROW)
+    return found.select(ROW, names.gather(found[_PLACE]).alias(INPUT), INPUT_ROW)
 
 
 def marked(
@@ -155,10 +155,11 @@ def _records(tables: Tables, staged: str, wanted: pl.DataFrame) -> pl.DataFrame:
     return pl.concat(found)
 
 
-def _changed(tables: Tables, key: str, count: int) -> ChangedError:
-    changed = tables.changed_inputs(key)
-    why = f"{', '.join(map(sql_name, changed))} changed" if changed else "its code changed"
+def changed(tables: Tables, key: str, trouble: str = "is not up to date") -> ChangedError:
+    """That a table is not what its code makes of its inputs, with what changed and what to do."""
+    inputs = tables.changed_inputs(key)
+    why = f"{', '.join(map(sql_name, inputs))} changed" if inputs else "its code changed"
     return ChangedError(
-        f"{count} of the rows of {sql_name(key)} cannot be traced: {why} since it was made. Make "
-        f"it again by: dagster asset materialize --select 'key:\"{key}\"'"
+        f"{sql_name(key)} {trouble}: {why} since it was made. Make it again by: "
+        f"dagster asset materialize --select 'key:\"{key}\"'"
     )

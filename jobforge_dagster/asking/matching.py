@@ -103,13 +103,14 @@ def _alike(wanted: pl.DataFrame, found: pl.DataFrame, columns: Sequence[str]) ->
     """Whether each row found is like the row wanted in all columns."""
     rows = {row[WANTED]: row for row in wanted.iter_rows(named=True)}
     told = [
-        all(_equal(row[name], rows[row[WANTED]][name]) for name in columns)
+        all(same(row[name], rows[row[WANTED]][name]) for name in columns)
         for row in found.iter_rows(named=True)
     ]
     return pl.Series(told, dtype=pl.Boolean)
 
 
-def _equal(one: Any, other: Any) -> bool:
+def same(one: Any, other: Any) -> bool:
+    """Whether two values are the same; sums of floats differ in their last digits."""
     if isinstance(one, float) and isinstance(other, float):
         return isclose(one, other, rel_tol=1e-9) or (isnan(one) and isnan(other))
-    return bool(one == other)
+    return type(one) is type(other) and bool(one == other)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import cached_property
 
 import polars as pl
@@ -24,11 +25,16 @@ from jobforge_dagster.medallion.errors import MissingTableError
 from jobforge_dagster.medallion.layers import bronze
 from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.provenance import BATCH_ID, CARRIED, INGESTED_AT, LAYER
-from jobforge_dagster.medallion.storage import deliveries, parquet
+from jobforge_dagster.medallion.quality import judge
+from jobforge_dagster.medallion.quality.waivers import Waiver
+from jobforge_dagster.medallion.storage import deliveries, parquet, publications
 from jobforge_dagster.medallion.storage.compacted import files_of
 from jobforge_dagster.medallion.storage.deliveries import Manifest
+from jobforge_dagster.medallion.storage.publications import Waived
 from jobforge_dagster.medallion.storage.publish import deliveries_input
+from jobforge_dagster.medallion.storage.quarantine import record_ids
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.waivers import waivers
 
 NUMBER = "__number"
 """The column that tells a row of :meth:`Tables.frame` its number, where that is asked for."""
@@ -166,7 +172,7 @@ class Tables:
         declared = self.declaration(key)
         frames = {each: frame.drop(NUMBER, strict=False) for each, frame in frames.items()}
         if isinstance(declared, Table):
-            return promoted.planned(declared, frames)
+            return promoted.planned(declared, frames, inspect=False)
         staged = frames[declared.staged_key]
         whole = len(self.staged(declared.staged_key)) == 1
         delivered = bronze.gathered(
@@ -180,10 +186,44 @@ class Tables:
     def _part(self, staged: pl.LazyFrame, group: Sequence[Manifest]) -> pl.LazyFrame:
         """The rows of some deliveries that have the same columns, without those of others."""
         batches = [manifest.batch_id for manifest in group]
-        first = parquet.scan(self.root.path / group[0].staged_file).collect_schema()
+        first = parquet.scan(self.root.inside(group[0].staged_file)).collect_schema()
         return staged.filter(pl.col(BATCH_ID).is_in(batches)).select(
             exactly(name).cast(dtype) for name, dtype in first.items()
         )
+
+    def waivers(self, key: str) -> list[Waiver]:
+        """The waivers by which a silver or gold table was judged when it was published.
+
+        They may have lapsed since. For one that was taken out of the file since, each row that it
+        let in is told by its key.
+        """
+        declared, standing = self.declaration(key), publications.standing(self.root, key)
+        if standing is None or not isinstance(declared, Table):
+            return []
+        applied = standing[1].waivers
+        found = [each for each in waivers(self.root) if each.table == key and each.id in applied]
+        known = {each.id for each in found}
+        for name, waived in applied.items():
+            if name not in known and waived.records:
+                found += self._rebuilt(declared, name, waived, standing[1].written_at.date())
+        return found
+
+    def _rebuilt(self, table: Table, name: str, waived: Waived, day: date) -> Iterator[Waiver]:
+        told = table.schema.primary_key() or table.schema.column_names()
+        identity = record_ids(judge.identity_of(table.key, promoted.identity_of(table)))
+        rows = self.frame(table.key).filter(identity.is_in(waived.records))
+        texts = rows.select(exactly(*told).cast(pl.String)).collect(engine="streaming")
+        for row in texts.iter_rows(named=True):
+            yield Waiver(
+                id=name,
+                table=table.key,
+                rule=waived.rule,
+                where=row,
+                by=waived.by,
+                why=waived.why,
+                given=day,
+                until=date.fromisoformat(waived.until),
+            )
 
     def changed_inputs(self, key: str) -> list[str]:
         """The inputs of a table that were made again, or delivered, since the table was made."""

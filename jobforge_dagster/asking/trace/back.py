@@ -18,10 +18,9 @@ from jobforge_dagster.asking.trace.facts import (
     rows_of,
     transition_of,
 )
-from jobforge_dagster.asking.trace.finding import as_text, no_such_row, number_of, refused_rows
+from jobforge_dagster.asking.trace.finding import row_meant, table_meant
 from jobforge_dagster.asking.trace.model import Row, Step, Trace
 from jobforge_dagster.medallion.declare import Source
-from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.provenance import CARRIED
 from jobforge_dagster.medallion.storage.root import DataRoot
 
@@ -52,21 +51,12 @@ def trace(
         MissingTableError: the table was not made yet.
     """
     tables = tables or Tables(root)
-    key = tables.named(table)
-    if key.startswith("staged/"):
-        raise JobForgeError(
-            f"{sql_name(key)} holds what was delivered: nothing is before it. For what was made of "
-            f"a record: jobforge trace --forward {sql_name(key)} 1"
-        )
-    asked = {name: as_text(value) for name, value in conditions.items()}
-    number = number_of(tables, key, asked)
-    if number is None:
-        refused = refused_rows(tables, key, asked)
-        if not refused:
-            raise no_such_row(tables, key, asked)
-        return Trace(key, asked, None, None, refused)
-    step = _step(tables, key, [number], 1, limit)
-    return Trace(key, asked, _values(tables, key, number), step)
+    key = table_meant(tables, table)
+    meant = row_meant(tables, key, conditions, f"jobforge trace {sql_name(key)} {{row}}")
+    if meant.number is None:
+        return Trace(key, meant.conditions, None, None, meant.refused)
+    step = _step(tables, key, [meant.number], 1, limit)
+    return Trace(key, meant.conditions, _values(tables, key, meant.number), step)
 
 
 def _values(tables: Tables, key: str, number: int) -> dict[str, Any]:

@@ -115,7 +115,7 @@ def rows_of(tables: Tables, key: str, numbers: Sequence[int]) -> list[Row]:
 def records_of(tables: Tables, manifest: Manifest, records: Iterable[int]) -> list[Row]:
     """Records of a delivered file, as they were delivered; those that no row represents lack."""
     wanted = pl.Series(list(records), dtype=PROVENANCE[SOURCE_ROW])
-    path = tables.root.path / manifest.staged_file
+    path = tables.root.inside(manifest.staged_file)
     found = (
         parquet.scan(path).filter(pl.col(SOURCE_ROW).is_in(wanted.implode())).sort(SOURCE_ROW)
     ).collect(engine="streaming")

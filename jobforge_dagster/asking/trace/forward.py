@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from graphlib import TopologicalSorter
 
 import polars as pl
 
@@ -17,9 +16,10 @@ from jobforge_dagster.asking.trace.facts import (
     rows_of,
 )
 from jobforge_dagster.asking.trace.model import Forward, Products, Refused, Row
-from jobforge_dagster.asking.trace.records import Meant, delivery_named, fate_of
+from jobforge_dagster.asking.trace.records import Meant, check_record, delivery_named, fate_of
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.provenance import BATCH_ID, SEPARATOR, SOURCE_ROW
+from jobforge_dagster.medallion.storage import parquet
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 
@@ -47,9 +47,12 @@ def forward(
     """
     tables = tables or Tables(root)
     meant = delivery_named(tables, file)
+    check_record(meant.manifest, record)
     known = records_of(tables, meant.manifest, [record])
     fate = fate_of(meant.manifest, record, staged=bool(known))
     made = tuple(_made(tables, meant, record, limit))
+    if fate == "staged" and not made and _awaited(tables, meant):
+        made = (Products(meant.source.key, 0, (), missing=1),)
     mine = _stands_for(meant.manifest.batch_id, record)
     replaced_by = None
     if fate == "staged" and meant.source.combine == "upsert" and not made:
@@ -78,7 +81,7 @@ def _made(tables: Tables, meant: Meant, record: int, limit: int | None) -> Itera
     refused = refused_where(tables, mine & (pl.col("table") == source.key))
     if found[source.key] or refused:
         yield _products(tables, source.key, found[source.key], limit, refused)
-    for key in _downstream(tables, source.key):
+    for key in tables.declared.below(source.key)[1:]:
         behind = {name: found[name] for name in tables.inputs(key) if found.get(name)}
         if not behind or not tables.exists(key):
             continue
@@ -92,6 +95,13 @@ def _made(tables: Tables, meant: Meant, record: int, limit: int | None) -> Itera
             yield _products(tables, key, made.rows, limit, refused, missing)
 
 
+def _awaited(tables: Tables, meant: Meant) -> bool:
+    """Whether a delivery stands that the bronze table was not made of yet."""
+    standing = {each.batch_id for each in tables.standing(meant.source.staged_key)}
+    story = parquet.story_of(tables.root.table(meant.source.key))
+    return meant.manifest.batch_id in standing - {*story.get("batches", ())}
+
+
 def _products(
     tables: Tables,
     key: str,
@@ -102,19 +112,6 @@ def _products(
 ) -> Products:
     told = rows_of(tables, key, rows[:limit])
     return Products(key, len(rows), tuple(told), refused, missing)
-
-
-def _downstream(tables: Tables, key: str) -> list[str]:
-    """The tables that are made of a table, and of those, each after what it is made of."""
-    reached: dict[str, tuple[str, ...]] = {}
-    following = [key]
-    while following:
-        for reader in tables.readers(following.pop()):
-            if reader not in reached:
-                reached[reader] = tables.inputs(reader)
-                following.append(reader)
-    order = TopologicalSorter({name: sorted(inputs) for name, inputs in sorted(reached.items())})
-    return [name for name in order.static_order() if name in reached]
 
 
 def _replaced_by(tables: Tables, meant: Meant, record: int) -> Row | None:

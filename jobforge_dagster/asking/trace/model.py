@@ -1,11 +1,13 @@
-"""What a trace tells. ``asdict`` of each is what ``--json`` prints."""
+"""What a trace tells, for people by ``str``, for programs by ``to_dict``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+from jobforge_dagster.asking.told import Line, Told
 
 
 @dataclass(frozen=True)
@@ -131,8 +133,8 @@ class Refused:
     batch_id: str
 
 
-@dataclass(frozen=True)
-class Trace:
+@dataclass(frozen=True, repr=False)
+class Trace(Told):
     """Where a row comes from.
 
     Attributes:
@@ -144,10 +146,16 @@ class Trace:
     """
 
     table: str
-    conditions: Mapping[str, str]
+    conditions: Mapping[str, str | None]
     values: Mapping[str, Any] | None
     step: Step | None
     refused: tuple[Refused, ...] = ()
+
+    def lines(self) -> Iterator[Line]:
+        """What people are told."""
+        from jobforge_dagster.asking.trace import telling  # tells of these classes
+
+        return telling.lines(self)
 
 
 @dataclass(frozen=True)
@@ -166,8 +174,8 @@ class Products:
     missing: int = 0
 
 
-@dataclass(frozen=True)
-class Forward:
+@dataclass(frozen=True, repr=False)
+class Forward(Told):
     """Everything that was made of a delivered record.
 
     Attributes:
@@ -188,3 +196,9 @@ class Forward:
     products: tuple[Products, ...]
     refused: tuple[Refused, ...] = ()
     replaced_by: Row | None = None
+
+    def lines(self) -> Iterator[Line]:
+        """What people are told."""
+        from jobforge_dagster.asking.trace import telling  # tells of these classes
+
+        return telling.forward_lines(self)

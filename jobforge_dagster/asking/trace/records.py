@@ -85,8 +85,8 @@ def _standing(tables: Tables, source: Source) -> list[Manifest]:
     return tables.standing(source.staged_key)
 
 
-def fate_of(manifest: Manifest, record: int, *, staged: bool) -> str:
-    """What became of a record when its file was staged: ``staged``, ``blank`` or ``malformed``.
+def check_record(manifest: Manifest, record: int) -> None:
+    """Refuse the number of a record that a delivery cannot have.
 
     Raises:
         NoSuchRecordError: the file has no such record.
@@ -96,6 +96,10 @@ def fate_of(manifest: Manifest, record: int, *, staged: bool) -> str:
             f"{manifest.file} has {manifest.records:,} records, numbered from 1 below its header; "
             f"there is no record {record:,}."
         )
+
+
+def fate_of(manifest: Manifest, record: int, *, staged: bool) -> str:
+    """What became of a record when its file was staged: ``staged``, ``blank`` or ``malformed``."""
     if staged:
         return "staged"
     blank = any(first <= record <= last for first, last in manifest.blank)

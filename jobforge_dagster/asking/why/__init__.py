@@ -7,6 +7,6 @@ records alone, and each cell is changed to see whether the answer changes.
 """
 
 from jobforge_dagster.asking.why.ask import BUDGET, why
-from jobforge_dagster.asking.why.model import Cell, Why
+from jobforge_dagster.asking.why.model import Cell, Experiment, Why
 
-__all__ = ["BUDGET", "Cell", "Why", "why"]
+__all__ = ["BUDGET", "Cell", "Experiment", "Why", "why"]

@@ -2,32 +2,37 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping
+from time import monotonic
 from typing import Any
 
 import polars as pl
 
+from jobforge_dagster.asking.matching import same
 from jobforge_dagster.asking.names import UnknownNameError, closest, sql_name
 from jobforge_dagster.asking.tables import NUMBER, Tables
-from jobforge_dagster.asking.trace.finding import no_such_row, number_of, refused_rows
+from jobforge_dagster.asking.trace.finding import row_meant, table_meant
 from jobforge_dagster.asking.why import model
 from jobforge_dagster.asking.why.cells import Delivered, Found
 from jobforge_dagster.asking.why.columns import Needed
-from jobforge_dagster.asking.why.model import Why
-from jobforge_dagster.asking.why.necessity import Question
+from jobforge_dagster.asking.why.model import Cell, Why
+from jobforge_dagster.asking.why.necessity import Experiments
 from jobforge_dagster.asking.why.replay import Planned, Record
-from jobforge_dagster.asking.why.trial import is_row, same
-from jobforge_dagster.asking.why.walk import Walk, way_back
+from jobforge_dagster.asking.why.trial import is_row
+from jobforge_dagster.asking.why.walk import Walk
 from jobforge_dagster.asking.why.way import delivered, hop
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source
-from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.layers.bronze import SOURCE_SYSTEM
 from jobforge_dagster.medallion.provenance import BATCH_ID, SOURCE_ROW
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 BUDGET = 10.0
 """Seconds that are spent on trying whether cells are needed, unless the caller says otherwise."""
+
+NARROWING = 20.0
+"""Seconds after which no more is tried to find fewer rows; more, if the budget is larger."""
 
 KEY = "key"
 """How a column decides that tells the row."""
@@ -49,7 +54,8 @@ def why(
         conditions: column to value, that tell one row.
         column: of the value.
         root: the data root; by default the one that the environment names.
-        budget: seconds to spend on trying whether each cell is needed; 0: none is tried.
+        budget: seconds to spend on trying whether each cell is needed; 0: none is tried. What was
+            begun is finished, and the rows are found before.
         tables: instead of ``root``, what is declared and what lies on disk.
 
     Raises:
@@ -57,21 +63,13 @@ def why(
         NoSuchRowError: no row fulfils the conditions, or several do.
     """
     tables = tables or Tables(root)
-    key = tables.named(table)
-    if key.startswith("staged/"):
-        raise JobForgeError(
-            f"{sql_name(key)} holds what was delivered, cell by cell. Ask for its way forward by: "
-            f"jobforge trace --forward"
-        )
+    key = table_meant(tables, table)
     _check(tables, key, column)
-    asked = {name: "" if value is None else str(value) for name, value in conditions.items()}
-    number = number_of(tables, key, asked)
-    if number is None:
-        refused = refused_rows(tables, key, asked)
-        if not refused:
-            raise no_such_row(tables, key, asked)
-        return Why(key, dict(conditions), column, None, found=False, refused=refused)
-    return _answered(tables, key, number, column, budget)
+    meant = row_meant(tables, key, conditions, f"jobforge why {sql_name(key)} {{row}} {column}")
+    if meant.number is None:
+        refused = meant.refused
+        return Why(key, meant.conditions, column, None, found=False, refused=refused)
+    return _answered(tables, key, meant.number, column, budget)
 
 
 def _check(tables: Tables, key: str, column: str) -> None:
@@ -90,11 +88,12 @@ def _answered(tables: Tables, key: str, number: int, column: str, budget: float)
     row = _row(tables, key, number)
     told = _telling(tables, key, row)
     needed = Needed({column: "identity"}, {name: {KEY} for name in told if name != column})
-    walk, found, records, recomputed = _found(tables, key, number, needed, told, row, column)
-    question = Question(tables, key, told, column, row[column])
+    end = monotonic() + max(budget, NARROWING)
+    walk, found, records, recomputed = _found(tables, key, number, needed, told, row, column, end)
+    experiments = Experiments(tables, key, told, column, row[column])
     made = [each for each in found if each.cell.role == "made"]
     deciding = [each for each in found if each.cell.role == "decides"]
-    cells = question.checked([*made, *deciding], budget)
+    cells = experiments.checked([*made, *deciding], budget)
     return Why(
         table=key,
         row=told,
@@ -107,7 +106,7 @@ def _answered(tables: Tables, key: str, number: int, column: str, budget: float)
         recomputed=recomputed,
         hops=tuple(_hops(tables, key, walk, records)),
         missing=tuple(model.Missing(each.input, each.columns, each.table) for each in walk.absent),
-        notes=tuple(_notes(tables, key, column, walk, made)),
+        notes=tuple(_notes(tables, key, column, walk, cells)),
     )
 
 
@@ -136,14 +135,15 @@ def _found(
     told: Mapping[str, Any],
     row: Mapping[str, Any],
     column: str,
+    end: float,
 ) -> tuple[Walk, list[Found], set[Record], model.Recomputed]:
     """Walk back until the witnesses alone make the value, ever more thoroughly."""
     for thorough in (False, True):
-        walk = Walk(tables, thorough=thorough)
+        walk = Walk(tables, thorough=thorough, end=end)
         walk.back(key, number, needed)
         found, records = _cells(tables, walk, row[column])
         recomputed = _recomputed(tables, key, records, told, column, row[column])
-        if recomputed.same:
+        if recomputed.same or walk.spent:
             break
     return walk, found, records, recomputed
 
@@ -195,18 +195,21 @@ def _recomputed(
 def _witnesses(
     tables: Tables, records: set[Record], found: list[Found]
 ) -> tuple[model.Witness, ...]:
+    cells = Counter(each.record for each in found if each.cell.record is not None)
+    delivered: dict[str, Delivered] = {}
     witnesses = []
     for record in sorted(records, key=lambda each: (each.source, each.batch_id, each.number)):
         source = tables.declaration(record.source)
         assert isinstance(source, Source)
-        cells = sum(each.record == record and each.cell.record is not None for each in found)
+        if record.source not in delivered:
+            delivered[record.source] = Delivered(tables, source)
         witnesses.append(
             model.Witness(
                 source=source.name,
-                file=Delivered(tables, source).file(record),
+                file=delivered[record.source].file(record),
                 batch_id=record.batch_id,
                 record=record.number,
-                cells=cells,
+                cells=cells[record],
             )
         )
     return tuple(witnesses)
@@ -214,9 +217,9 @@ def _witnesses(
 
 def _hops(tables: Tables, key: str, walk: Walk, records: set[Record]) -> Iterator[model.Hop]:
     """The tables from the value's own back to the deliveries."""
-    for each in way_back(tables, key):
+    for each in tables.declared.above(key):
         if each in walk.rows:
-            yield hop(tables, each, walk.rows[each])
+            yield hop(tables, each, walk.rows[each], walk.lineages.get(each))
         if each.startswith("staged/"):
             batches = {record.batch_id for record in records if record.source == each}
             for manifest in tables.standing(each):
@@ -224,16 +227,25 @@ def _hops(tables: Tables, key: str, walk: Walk, records: set[Record]) -> Iterato
                     yield delivered(manifest)
 
 
-def _notes(tables: Tables, key: str, column: str, walk: Walk, made: list[Found]) -> list[str]:
+def _notes(tables: Tables, key: str, column: str, walk: Walk, cells: list[Cell]) -> list[str]:
     notes = []
+    made = [cell for cell in cells if cell.role == "made"]
+    if not any(cell.verdict == "necessary" for cell in made):
+        notes += [
+            f"No empty cell was found that {sql_name(each)} has nothing there by: that follows "
+            f"from what the cells named hold, or from a row that is not there."
+            for each in dict.fromkeys(walk.unfound)
+        ]
     for each in walk.rows:
-        changed = [] if each.startswith("bronze/") else tables.changed_inputs(each)
+        changed = tables.changed_inputs(each)
         if changed:
             names = ", ".join(map(sql_name, changed))
             notes.append(f"{names} changed since {sql_name(each)} was made.")
     if not made and not walk.absent:
         if column == SOURCE_SYSTEM and key.startswith("bronze/"):
             notes.append("A constant of the source's declaration: no cell makes it.")
+        elif walk.lost:
+            notes.append("None of the cells that it could be made of was found.")
         else:
             notes.append(
                 "No cell makes it: it is a constant, or follows from which rows there are."

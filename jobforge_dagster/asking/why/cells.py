@@ -9,6 +9,7 @@ from typing import Any
 
 import polars as pl
 
+from jobforge_dagster.asking.contributors import changed
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.asking.why.columns import Needed
 from jobforge_dagster.asking.why.model import Cell, Role
@@ -46,7 +47,11 @@ class Delivered:
         return {manifest.batch_id: manifest for manifest in standing}
 
     def records(self, numbers: Iterable[int]) -> dict[int, Record]:
-        """The records of some rows of bronze, by their numbers."""
+        """The records of some rows of bronze, by their numbers.
+
+        Raises:
+            ChangedError: one came with a delivery that no longer stands.
+        """
         wanted = pl.Series(list(numbers), dtype=pl.UInt32)
         rows = (
             self._tables.frame(self._source.key, numbered=True)
@@ -54,6 +59,8 @@ class Delivered:
             .select(NUMBER, BATCH_ID, SOURCE_ROW)
             .collect(engine="streaming")
         )
+        if not {*rows[BATCH_ID]} <= self._manifests.keys():
+            raise changed(self._tables, self._source.key)
         return {
             number: Record(self._source.staged_key, batch, row)
             for number, batch, row in rows.iter_rows()
@@ -101,7 +108,7 @@ class Delivered:
 
     def _staged(self, manifest: Manifest) -> dict[str, str]:
         """The staged column of each column of bronze."""
-        path = self._tables.root.path / manifest.staged_file
+        path = self._tables.root.inside(manifest.staged_file)
         names = bronze.staged_names(parquet.scan(path))
         columns = bronze.columns_of(self._source, names, manifest.file)
         return {column.name: column.staged for column in columns}
@@ -109,7 +116,7 @@ class Delivered:
     def _values(
         self, manifest: Manifest, numbers: list[int], staged: Mapping[str, str]
     ) -> dict[int, dict[str, Any]]:
-        path = self._tables.root.path / manifest.staged_file
+        path = self._tables.root.inside(manifest.staged_file)
         wanted = pl.Series(numbers, dtype=pl.UInt32)
         rows = (
             parquet.scan(path)

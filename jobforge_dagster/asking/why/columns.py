@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from jobforge_dagster.asking.tables import Tables
-from jobforge_dagster.asking.why.replay import given
 from jobforge_dagster.medallion.lineage import FrameLineage, Upstream, lineage_of
 from jobforge_dagster.medallion.provenance import CARRIED, SOURCE_ROW
 
@@ -50,7 +49,7 @@ def farther(kind: str, other: str | None) -> str:
 
 def planned_lineage(tables: Tables, key: str) -> FrameLineage:
     """The lineage of what the function of a silver or gold table makes, without its rules."""
-    inputs = {each: given(tables, each) for each in tables.inputs(key)}
+    inputs = {each: tables.frame(each) for each in tables.inputs(key)}
     paths = {each: tables.root.table(each) for each in inputs}
     return lineage_of(tables.planned(key, inputs), paths)
 
@@ -61,7 +60,7 @@ def upstream(lineage: FrameLineage, needed: Needed) -> dict[str, Needed]:
     for name, kind in needed.made.items():
         column = lineage.columns[name]
         for source, direct in column.direct.items():
-            if _counts(source.column):
+            if counts(source.column):
                 made = found[source.table].made
                 made[source.column] = farther(farther(direct, kind), made.get(source.column))
         _decide(found, column.indirect)
@@ -75,10 +74,10 @@ def upstream(lineage: FrameLineage, needed: Needed) -> dict[str, Needed]:
 
 def _decide(found: dict[str, Needed], deciding: Mapping[Upstream, Iterable[str]]) -> None:
     for (table, column), kinds in deciding.items():
-        if _counts(column):
+        if counts(column):
             found[table].deciding.setdefault(column, set()).update(kinds)
 
 
-def _counts(column: str) -> bool:
+def counts(column: str) -> bool:
     """The trace goes along with every row; only the record's number is ever made a value of."""
     return column == SOURCE_ROW or column not in CARRIED

@@ -1,15 +1,17 @@
-"""What an answer to "why" tells. ``asdict`` of it is what ``--json`` prints."""
+"""What an answer to "why" tells, for people by ``str``, for programs by ``to_dict``."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from jobforge_dagster.asking.told import Line, Told
 from jobforge_dagster.asking.trace.model import Refused
 
 Role = Literal["made", "decides"]
+Action = Literal["edit", "leave out", "rename"]
 Outcome = Literal["changes", "goes", "fails", "stays"]
 Verdict = Literal["necessary", "sufficient", "not tested"]
 
@@ -19,15 +21,19 @@ class Experiment:
     """Something else in a file, and what the answer would be.
 
     Attributes:
-        change: what was changed, in words.
+        action: to ``edit`` the cell, to ``leave out`` its record, or to ``rename`` its header.
+        text: what the cell or the header would hold; null of an empty cell, and of a record.
         outcome: the value ``changes``, the row ``goes``, the table ``fails`` to be made, or the
             answer ``stays`` what it is.
         value: what the value would be.
+        error: why the table fails to be made, if it does.
     """
 
-    change: str
+    action: Action
+    text: str | None
     outcome: Outcome
     value: Any = None
+    error: str | None = None
 
 
 @dataclass(frozen=True)
@@ -43,7 +49,9 @@ class Cell:
             joined, kept, grouped, found.
         kinds: how.
         verdict: ``necessary`` if some change of it, or the loss of its record, changes the answer;
-            ``sufficient`` if none of those tried does: the same value stands by others too.
+            ``sufficient`` if none of those tried does: the same value stands by others too. So is
+            a cell that the value is made of if no change of it does, but the row goes with its
+            record: it is the record that is necessary.
         experiments: what was tried, up to the first that changes the answer.
     """
 
@@ -110,7 +118,8 @@ class Hop:
         run_id: the run that made it; ``written_at`` when (UTC). Of staged: when it was delivered.
         file: where its code stands, ``symbol`` its name there; null of staged.
         columns: what is needed of it, and how far it goes: see ``kind`` in lineage.
-        how: what happens to the values, in words.
+        how: what happens to the values, in words: of bronze, as what they are read; of silver and
+            gold, of which columns of its inputs each column that is needed is made, and how.
         rows: how many of its rows are needed.
     """
 
@@ -150,8 +159,8 @@ class Recomputed:
     value: Any
 
 
-@dataclass(frozen=True)
-class Why:
+@dataclass(frozen=True, repr=False)
+class Why(Told):
     """Why a value is what it is.
 
     Attributes:
@@ -160,7 +169,8 @@ class Why:
         found: whether there is such a row. If not, ``refused`` tells what became of it.
         cells: what it is made of, then what decides it.
         witnesses: the records that these stand in, and those that only have to be there.
-        least: whether no witness can be left out.
+        least: whether no witness can be left out, but those by whose empty cells it is null: each
+            may be, for the value is null without them as well.
         recomputed: the proof.
         hops: the tables on the way, from its own back to the files.
         missing: rows that were looked for in vain.
@@ -180,3 +190,9 @@ class Why:
     missing: tuple[Missing, ...] = ()
     notes: tuple[str, ...] = ()
     refused: tuple[Refused, ...] = ()
+
+    def lines(self) -> Iterator[Line]:
+        """What people are told."""
+        from jobforge_dagster.asking.why import telling  # tells of these classes
+
+        return telling.lines(self)

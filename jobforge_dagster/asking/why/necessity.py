@@ -14,9 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from jobforge_dagster.asking.matching import same
 from jobforge_dagster.asking.tables import Tables
 from jobforge_dagster.asking.why.cells import HEADER, Found
-from jobforge_dagster.asking.why.model import Cell, Experiment, Outcome, Verdict
+from jobforge_dagster.asking.why.model import Action, Cell, Experiment, Outcome, Verdict
 from jobforge_dagster.asking.why.replay import (
     Change,
     Judged,
@@ -26,15 +27,24 @@ from jobforge_dagster.asking.why.replay import (
     together,
     without,
 )
-from jobforge_dagster.asking.why.trial import is_row, same
+from jobforge_dagster.asking.why.trial import is_row
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.errors import JobForgeError
 
 
+@dataclass(frozen=True)
+class Deed:
+    """Something to do to a cell; ``text`` as an experiment tells it."""
+
+    action: Action
+    text: str | None
+    change: Change
+
+
 @dataclass
-class Question:
-    """A value of a table, to be asked for again and again.
+class Experiments:
+    """A value of a table, and what becomes of it if something in a file is changed.
 
     Attributes:
         key: of the table.
@@ -48,7 +58,9 @@ class Question:
     row: Mapping[str, Any]
     column: str
     value: Any
-    _done: dict[tuple[Record, str], Experiment] = field(default_factory=dict)
+    _done: dict[tuple[Record, str | None, Action, str | None], Experiment] = field(
+        default_factory=dict
+    )
 
     def checked(self, found: Sequence[Found], budget: float) -> list[Cell]:
         """The cells, with a verdict for each that there is time for.
@@ -63,10 +75,13 @@ class Question:
     def _checked(self, found: Found, end: float) -> Cell:
         done: list[Experiment] = []
         verdict: Verdict = "not tested"
-        for words, change in trials(found, self._source(found.record).nulls):
+        for deed in deeds(found, self._source(found.record).nulls, self._valid(found)):
             if monotonic() > end:
                 break
-            done.append(self._tried(found, change, words))
+            done.append(self._tried(found, deed))
+            if _by_its_record(found, done[-1]):
+                verdict = "sufficient"
+                break
             if done[-1].outcome != "stays":
                 verdict = "necessary"
                 break
@@ -74,20 +89,34 @@ class Question:
             verdict = "sufficient"
         return replace(found.cell, verdict=verdict, experiments=tuple(done))
 
+    def _valid(self, found: Found) -> list[str]:
+        """A text that stands in the column of a cell that holds nothing."""
+        nulls = self._source(found.record).nulls
+        if found.staged is None or not _nothing(found.value, nulls):
+            return []
+        column = exactly(found.staged)
+        rows = self.tables.frame(found.record.source).select(column)
+        if rows.collect_schema().dtypes() != [pl.String]:
+            return []
+        told = rows.filter(~column.str.strip_chars().is_in(["", *nulls])).head(1).collect()
+        return told.to_series().to_list()
+
     def _source(self, record: Record) -> Source:
         declared = self.tables.declaration(record.source)
         assert isinstance(declared, Source)
         return declared
 
-    def _tried(self, found: Found, change: Change, words: str) -> Experiment:
-        tried = found.record, words
+    def _tried(self, found: Found, deed: Deed) -> Experiment:
+        column = None if deed.action == "leave out" else found.staged
+        tried = found.record, column, deed.action, deed.text
         if tried not in self._done:
-            world = Judged(self.tables, self._source(found.record).key, change)
+            world = Judged(self.tables, self._source(found.record).key, deed.change)
+            error: str | None = None
             try:
                 outcome, value = self._outcome(world, deciding=found.cell.role == "decides")
-            except (pl.exceptions.PolarsError, JobForgeError):
-                outcome, value = "fails", None
-            self._done[tried] = Experiment(words, outcome, value)
+            except (pl.exceptions.PolarsError, JobForgeError) as failed:
+                outcome, value, error = "fails", None, str(failed)
+            self._done[tried] = Experiment(deed.action, deed.text, outcome, value, error)
         return self._done[tried]
 
     def _outcome(self, world: Judged, *, deciding: bool) -> tuple[Outcome, Any]:
@@ -120,18 +149,35 @@ class Question:
         return together(*world.passing(table, where))
 
 
-def trials(found: Found, nulls: Collection[str]) -> Iterator[tuple[str, Change]]:
-    """What else a cell is made to hold, the loss of its record last."""
+def _by_its_record(found: Found, done: Experiment) -> bool:
+    """Whether the row stands and falls with the record of a cell, whatever the cell holds."""
+    made = found.cell.role == "made" and found.staged is not None
+    return made and done.action == "leave out" and done.outcome == "goes"
+
+
+def deeds(found: Found, nulls: Collection[str], valid: Sequence[str] = ()) -> Iterator[Deed]:
+    """What is done to a cell: it is made to hold something else; its record is left out at last.
+
+    Args:
+        found: the cell.
+        nulls: texts that stand for nothing.
+        valid: texts to try besides.
+    """
     record, staged = found.record, found.staged
     if found.cell.kinds == (HEADER,):
         if staged is not None:
-            yield f"the header reads '{staged}x'", renamed(staged, f"{staged}x")
+            name = f"{staged}x"
+            yield Deed("rename", name, renamed(staged, name))
         return
     if staged is not None:
-        for value in others(found.value, nulls):
-            words = "is empty" if value is None else f"is '{value}'"
-            yield f"{found.cell.header} {words}", changed(record, staged, value)
-    yield f"record {record.number} is left out", without(record)
+        for value in dict.fromkeys([*others(found.value, nulls), *valid]):
+            text = None if value is None else str(value)
+            yield Deed("edit", text, changed(record, staged, value))
+    yield Deed("leave out", None, without(record))
+
+
+def _nothing(value: Any, nulls: Collection[str]) -> bool:
+    return value is None or (isinstance(value, str) and value.strip() in ("", *nulls))
 
 
 def others(value: Any, nulls: Collection[str]) -> list[Any]:
@@ -140,7 +186,7 @@ def others(value: Any, nulls: Collection[str]) -> list[Any]:
         return [not value, None]
     if isinstance(value, int | float):
         return [value - 1 if value > 0 else value + 1, None]
-    if value is None or (isinstance(value, str) and value.strip() in ("", *nulls)):
+    if _nothing(value, nulls):
         return ["1"]
     if not isinstance(value, str):
         return [None]

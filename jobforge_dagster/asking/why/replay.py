@@ -2,14 +2,14 @@
 
 Two things are replayed. *Planned* rows are what the functions alone make: rules, deduplication and
 keys apart. *Judged* rows are what would be published, by the same rules in the same order as
-``storage.audit`` applies them; what a change cannot reach is read from disk.
+``storage.audit`` applies them, and by the waivers of the publication that stands; what a change
+cannot reach is read from disk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import Any
 
@@ -23,8 +23,6 @@ from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     CARRIED,
-    INGESTED_AT,
-    LAYER,
     SOURCE_FILE,
     SOURCE_ROW,
 )
@@ -33,7 +31,6 @@ from jobforge_dagster.medallion.quality.waivers import Waiver
 from jobforge_dagster.medallion.storage import parquet
 from jobforge_dagster.medallion.storage.compacted import files_of
 from jobforge_dagster.medallion.storage.deliveries import Manifest
-from jobforge_dagster.medallion.storage.waivers import waivers_in_force
 
 Change = Callable[[pl.LazyFrame], pl.LazyFrame]
 """What becomes of staged rows."""
@@ -46,25 +43,6 @@ class Record:
     source: str
     batch_id: str
     number: int
-
-
-def given(tables: Tables, key: str) -> pl.LazyFrame:
-    """A table as it is given to the functions that read it."""
-    return tables.frame(key).drop(INGESTED_AT, LAYER, strict=False)
-
-
-def reached(tables: Tables, source: str) -> set[str]:
-    """The keys of all tables that a change in a source can reach, its own among them."""
-    found = {source}
-    before = 0
-    while before < len(found):
-        before = len(found)
-        found |= {
-            table.key
-            for table in tables.declared.tables
-            if any(each.key in found for each in table.upstream)
-        }
-    return found
 
 
 @dataclass
@@ -111,12 +89,12 @@ class Judged:
     @cached_property
     def reached(self) -> set[str]:
         """What the change can reach; everything else is read from disk."""
-        return reached(self.tables, self.source)
+        return {*self.tables.declared.below(self.source, judging=True)}
 
     def frame(self, key: str) -> pl.LazyFrame:
         """The accepted rows of a table."""
         if key not in self.reached:
-            return given(self.tables, key)
+            return self.tables.frame(key)
         if key not in self._made:
             self._made[key] = self._accepted(self.tables.declaration(key))
         return self._made[key]
@@ -127,7 +105,7 @@ class Judged:
             made = bronze.build(table, self._delivered(table)).candidate
             return made.frame.select(exactly(*made.columns, *CARRIED))
         inputs = {each.key: promoted.carrying(self.frame(each.key)) for each in table.inputs}
-        return promoted.planned(table, inputs)
+        return promoted.planned(table, inputs, inspect=False)
 
     def passing(
         self, table: Source | Table, where: pl.Expr | None = None, own: pl.LazyFrame | None = None
@@ -138,10 +116,8 @@ class Judged:
             waivers: Sequence[Waiver] = ()
         else:
             upstream = {each.key: self.frame(each.key) for each in table.upstream}
-            made, waivers = (
-                promoted.build(table, upstream, own),
-                waivers_in_force(self.tables.root, table, datetime.now(UTC)),
-            )
+            made = promoted.build(table, upstream, own, inspect=False)
+            waivers = self.tables.waivers(table.key)
         candidate = made.candidate
         if where is not None:
             candidate = replace(candidate, frame=candidate.frame.filter(where))

@@ -1,4 +1,4 @@
-"""Making a set smaller as long as it is still enough: QuickXplain, with a limit of trials."""
+"""Making a set smaller as long as it is still enough: QuickXplain."""
 
 from __future__ import annotations
 
@@ -9,36 +9,32 @@ Element = TypeVar("Element")
 
 
 class TooManyTrials(Exception):  # noqa: N818  it is no error: what is known by then is used
-    """The limit is reached."""
+    """Raised by ``enough`` when it may not be asked again."""
 
 
 def minimal(
-    enough: Callable[[Sequence[Element]], bool], elements: Sequence[Element], trials: int
+    enough: Callable[[Sequence[Element]], bool], elements: Sequence[Element]
 ) -> tuple[list[Element], bool]:
-    """A smallest set of elements that is still enough: none can be left out.
+    """A smaller set of elements that is still enough.
+
+    If more elements are never worse than fewer, none of those found can be left out; another set
+    may be smaller still. Otherwise what is found is enough all the same, but may hold an element
+    that could go.
 
     It takes about ``2 * found * log2(all / found)`` trials. After U. Junker, "QuickXplain", AAAI
-    2004. Where more elements are not always better, what is found is still enough.
+    2004.
 
     Args:
-        enough: whether some elements are; all of them must be.
+        enough: whether some elements are; all of them must be. It raises :class:`TooManyTrials`
+            to end the search.
         elements: to choose from; of several ways to choose, later ones are left out first.
-        trials: how often ``enough`` may be asked.
 
     Returns:
-        The elements in their order, and whether the limit was kept. If not, these are all.
+        The elements in their order, and whether the search came to its end. If not, these are all.
     """
-    left = trials
-
-    def ask(some: Sequence[Element]) -> bool:
-        nonlocal left
-        if left <= 0:
-            raise TooManyTrials
-        left -= 1
-        return enough(some)
 
     def needed(besides: Sequence[Element], grown: bool, among: Sequence[Element]) -> list[Element]:
-        if grown and ask(besides):
+        if grown and enough(besides):
             return []
         if len(among) == 1:
             return list(among)
@@ -51,6 +47,6 @@ def minimal(
     if not elements:
         return [], True
     try:
-        return ([], True) if ask([]) else (needed([], False, elements), True)
+        return ([], True) if enough([]) else (needed([], False, elements), True)
     except TooManyTrials:
         return list(elements), False

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Mapping, Sequence
+from datetime import datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
 import polars as pl
 
+from jobforge_dagster.asking.matching import same
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.errors import JobForgeError
-from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER
 
 Numbers = Mapping[str, Collection[int]]
 """Numbers of rows by the key of their table."""
@@ -32,13 +32,6 @@ class Block(NamedTuple):
     table: str
     start: int
     stop: int
-
-
-def same(left: Any, right: Any) -> bool:
-    """Whether two values are the same; sums of floats differ in their last digits."""
-    if isinstance(left, float) and isinstance(right, float):
-        return math.isclose(left, right, rel_tol=1e-9) or (math.isnan(left) and math.isnan(right))
-    return type(left) is type(right) and bool(left == right)
 
 
 class Trial:
@@ -62,7 +55,9 @@ class Trial:
         """Hold other rows of the inputs."""
         for key in self._tables.inputs(self._key):
             these = pl.Series(sorted(numbers.get(key, ())), dtype=pl.UInt32)
-            rows = self._frame(key).filter(pl.col(NUMBER).is_in(these.implode()))
+            rows = self._tables.frame(key, numbered=True).filter(
+                pl.col(NUMBER).is_in(these.implode())
+            )
             self._rows[key] = rows.collect(engine="streaming")
 
     def of_rows(self, numbers: Numbers, columns: Sequence[str]) -> bool:
@@ -82,7 +77,7 @@ class Trial:
                 if block.table == key:
                     inside = pl.col(NUMBER).is_between(block.start, block.stop, closed="left")
                     wanted = wanted | inside
-            frames[key] = self._frame(key).filter(wanted)
+            frames[key] = self._tables.frame(key, numbered=True).filter(wanted)
         return self._holds(frames, columns)
 
     def despite(self, cells: Collection[CellAt], columns: Sequence[str]) -> bool:
@@ -96,25 +91,78 @@ class Trial:
                 return False
         return True
 
+    def empty(self, columns: Mapping[str, Collection[str]]) -> list[CellAt]:
+        """The cells of the rows held that hold nothing, in some columns of each input."""
+        return [
+            CellAt(key, number, name)
+            for key, rows in self._rows.items()
+            for name in columns.get(key, ())
+            for number in rows.filter(exactly(name).is_null())[NUMBER]
+        ]
+
+    def changes(self, cells: Collection[CellAt], columns: Sequence[str]) -> bool:
+        """Whether it has other values if something else stands in some cells of the rows held."""
+        frames = {
+            key: altered(rows, [cell for cell in cells if cell.table == key], empty=False).lazy()
+            for key, rows in self._rows.items()
+        }
+        return self._differs(frames, columns)
+
+    def changes_by_blocks(
+        self,
+        blocks: Collection[Block],
+        filled: Mapping[str, Collection[str]],
+        columns: Sequence[str],
+    ) -> bool:
+        """Whether it has other values if no cell of some columns in some blocks holds nothing."""
+        frames = {}
+        for key in self._rows:
+            frame = self._tables.frame(key, numbered=True)
+            inside = pl.any_horizontal(
+                pl.lit(value=False),
+                *(
+                    pl.col(NUMBER).is_between(block.start, block.stop, closed="left")
+                    for block in blocks
+                    if block.table == key
+                ),
+            )
+            types = frame.collect_schema()
+            frames[key] = frame.with_columns(
+                pl.when(inside & exactly(name).is_null())
+                .then(pl.lit(another(None, types[name], Random(1)), types[name]))
+                .otherwise(exactly(name))
+                .alias(name)
+                for name in filled.get(key, ())
+            )
+        return self._differs(frames, columns)
+
     def sizes(self) -> dict[str, int]:
         """How many rows each input has."""
-        return {key: self._frame(key).select(pl.len()).collect().item() for key in self._rows}
-
-    def _frame(self, key: str) -> pl.LazyFrame:
-        return self._tables.frame(key, numbered=True).drop(INGESTED_AT, LAYER, strict=False)
+        return {
+            key: self._tables.frame(key, numbered=True).select(pl.len()).collect().item()
+            for key in self._rows
+        }
 
     def _holds(self, frames: Mapping[str, pl.LazyFrame], columns: Sequence[str]) -> bool:
+        return any(self._same(row, columns) for row in self._made(frames, columns))
+
+    def _differs(self, frames: Mapping[str, pl.LazyFrame], columns: Sequence[str]) -> bool:
+        made = self._made(frames, columns)
+        return bool(made) and not any(self._same(row, columns) for row in made)
+
+    def _same(self, row: Mapping[str, Any], columns: Sequence[str]) -> bool:
+        return all(same(row[name], self._row[name]) for name in columns)
+
+    def _made(
+        self, frames: Mapping[str, pl.LazyFrame], columns: Sequence[str]
+    ) -> list[dict[str, Any]]:
         try:
             planned = self._tables.planned(self._key, frames)
             names = dict.fromkeys([*self._identity, *columns])
             made = planned.filter(is_row(self._row, self._identity)).select(exactly(*names))
-            found = made.collect()
+            return made.collect().to_dicts()
         except (pl.exceptions.PolarsError, JobForgeError):
-            return False  # the function cannot do without what is left out
-        return any(
-            all(same(row[name], self._row[name]) for name in columns)
-            for row in found.iter_rows(named=True)
-        )
+            return []  # the function cannot do without what is left out
 
 
 def is_row(row: Mapping[str, Any], columns: Collection[str]) -> pl.Expr:
@@ -154,4 +202,6 @@ def another(value: Any, dtype: pl.DataType, chance: Random) -> Any:
         return not value
     if dtype == pl.String:
         return f"{value or ''}{chance.randint(1, 9)}"
+    if dtype in (pl.Date, pl.Datetime):
+        return (value or datetime(2000, 1, 1)) + timedelta(days=chance.randint(1, 9_999))
     return None

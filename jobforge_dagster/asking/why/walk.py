@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from math import inf
+from time import monotonic
 from typing import Any
 
 import polars as pl
@@ -11,7 +14,8 @@ import polars as pl
 from jobforge_dagster.asking.contributors import INPUT, INPUT_ROW, ROW, contributors
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.asking.why.columns import Needed, planned_lineage, upstream
-from jobforge_dagster.asking.why.shrink import minimal
+from jobforge_dagster.asking.why.nulls import Changes, behind
+from jobforge_dagster.asking.why.shrink import TooManyTrials, minimal
 from jobforge_dagster.asking.why.trial import Block, CellAt, Trial
 from jobforge_dagster.medallion.lineage import FrameLineage
 
@@ -43,25 +47,37 @@ class Walk:
     Attributes:
         rows: of each table, the rows that are needed, with the columns of each.
         absent: rows that were looked for in vain.
-        complete: whether every set of rows is as small as it can be.
+        unfound: tables in which a value is null, and no cell that holds nothing makes it so.
+        lost: whether a value would be made of columns of which no cell was found.
+        complete: whether every set of rows was made as small as trying can make it.
+        lineages: of what the function of each table on the way makes.
     """
 
     tables: Tables
     thorough: bool = False
+    end: float = inf
     trials: int = TRIALS
     rows: dict[str, Rows] = field(default_factory=dict)
     absent: list[Absent] = field(default_factory=list)
+    unfound: list[str] = field(default_factory=list)
+    lost: bool = False
     complete: bool = True
+    lineages: dict[str, FrameLineage] = field(default_factory=dict)
+
+    @property
+    def spent(self) -> bool:
+        """Whether no more may be tried: what is known by then is taken, though it be too much."""
+        return self.trials <= 0 or monotonic() > self.end
 
     def back(self, key: str, number: int, needed: Needed) -> None:
         """Walk back from a row."""
         self.rows = {key: {number: needed}}
-        for each in way_back(self.tables, key):
+        for each in self.tables.declared.above(key):
             if each in self.rows and not each.startswith(("staged/", "bronze/")):
                 self._step(each, self.rows[each])
 
     def _step(self, key: str, rows: Rows) -> None:
-        lineage = planned_lineage(self.tables, key)
+        lineage = self.lineages[key] = planned_lineage(self.tables, key)
         found = contributors(self.tables, key, list(rows))
         made_of: dict[int, dict[str, list[int]]] = {number: {} for number in rows}
         for number, table, row in found.select(ROW, INPUT, INPUT_ROW).iter_rows():
@@ -72,6 +88,7 @@ class Walk:
             for table, row, columns in step.taken():
                 self.rows.setdefault(table, {}).setdefault(row, Needed()).add(columns)
             self.absent.extend(step.absent())
+            self.lost |= step.lost
 
     def _values(self, key: str, rows: Iterable[int]) -> dict[int, dict[str, Any]]:
         numbers = pl.Series(list(rows), dtype=pl.UInt32)
@@ -83,26 +100,14 @@ class Walk:
         """As few of some elements as are still enough, within the trials that are left."""
 
         def ask(some: Sequence[Any]) -> bool:
+            if self.spent:
+                raise TooManyTrials
             self.trials -= 1
             return bool(enough(some))
 
-        found, done = minimal(ask, elements, max(self.trials, 0))
+        found, done = minimal(ask, elements)
         self.complete &= done
         return found
-
-
-def way_back(tables: Tables, key: str) -> list[str]:
-    """A table and everything that it is made of, each before what it is made of itself."""
-    order: dict[str, None] = {}
-
-    def visit(each: str) -> None:
-        if each not in order:
-            for before in tables.inputs(each):
-                visit(before)
-            order[each] = None
-
-    visit(key)
-    return list(order)[::-1]
 
 
 @dataclass
@@ -115,6 +120,7 @@ class _Step:
     lineage: FrameLineage
     row: Mapping[str, Any]
     made_of: dict[str, list[int]]
+    lost: bool = False
 
     def __post_init__(self) -> None:
         self.columns = upstream(self.lineage, self.needed)
@@ -131,13 +137,24 @@ class _Step:
             for kind in how
         }
         several = sum(map(len, numbers.values())) > 1
-        if several or len(cells) > 1 or "window" in kinds or self.walk.thorough:
+        nulls: list[CellAt] = []
+        if not (
+            several or len(cells) > 1 or "window" in kinds or self.walk.thorough or self._empty
+        ):
+            pass
+        elif self.walk.spent:
+            self.walk.complete = False
+        else:
             trial = Trial(self.walk.tables, self.key, self.row, numbers)
+            numbers, nulls = self._by_nulls(trial, numbers)
+            several = sum(map(len, numbers.values())) > 1
             if several or "window" in kinds or self.walk.thorough:
-                numbers = self._fewer(trial, numbers, names)
+                kept_rows = [(each.table, each.number) for each in nulls]
+                numbers = self._fewer(trial, numbers, names, kept_rows)
                 trial.take(numbers)
             cells = self._decisive(trial, self._cells(numbers))
-        kept = set(cells)
+        kept = {*cells, *nulls}
+        self.lost = not kept and any(each.made for each in self.columns.values())
         return [
             (table, number, self._of(table, number, kept))
             for table, rows in numbers.items()
@@ -154,6 +171,64 @@ class _Step:
             if columns.made and joined and table not in self.made_of:
                 found.append(Absent(self.key, table, tuple(joined)))
         return found
+
+    @property
+    def _empty(self) -> list[str]:
+        """The columns made that are null."""
+        return [name for name in self.needed.made if self.row[name] is None]
+
+    def _by_nulls(
+        self, trial: Trial, numbers: dict[str, list[int]]
+    ) -> tuple[dict[str, list[int]], list[CellAt]]:
+        """The cells that hold nothing and by that make values, with the rows they stand in."""
+        found: list[CellAt] = []
+        if self._empty:
+            filled = {key: [*of.made] for key, of in self._made_of(self._empty).items()}
+            empty = trial.empty(filled)
+            found = behind(self._changes(trial, self._empty), empty)
+            if not found and not self.absent():
+                looked_at = self._looked_at(trial, numbers, filled)
+                if looked_at:
+                    numbers = looked_at
+                    trial.take(numbers)
+                    found = behind(self._changes(trial, self._empty), trial.empty(filled))
+                elif not empty:
+                    self.walk.unfound.append(self.key)
+                found = found or empty
+        others = [name for name in self.needed.made if name not in self._empty]
+        for table, columns in self._made_of(others).items() if others else ():
+            empty = trial.empty({table: [*columns.made]})
+            without = {key: rows for key, rows in numbers.items() if key != table}
+            if empty and without and self._tried(partial(trial.of_rows, without, others)):
+                found += behind(self._changes(trial, others), empty, together=False)
+        return numbers, list(dict.fromkeys(found))
+
+    def _made_of(self, names: Iterable[str]) -> dict[str, Needed]:
+        return upstream(self.lineage, Needed({name: self.needed.made[name] for name in names}))
+
+    def _tried(self, ask: Callable[[], bool]) -> bool:
+        if self.walk.spent:
+            self.walk.complete = False
+            return False
+        self.walk.trials -= 1
+        return ask()
+
+    def _changes(self, trial: Trial, names: Sequence[str]) -> Changes:
+        return lambda cells: self._tried(lambda: trial.changes(cells, names))
+
+    def _looked_at(
+        self, trial: Trial, numbers: dict[str, list[int]], filled: Mapping[str, Sequence[str]]
+    ) -> dict[str, list[int]]:
+        """The rows besides that hold nothing where a function looks: the one before, say."""
+
+        def changes(some: Sequence[Block]) -> bool:
+            return trial.changes_by_blocks(some, filled, self._empty)
+
+        blocks = [Block(table, 0, size) for table, size in trial.sizes().items() if size]
+        blocks = self._narrowed(changes, blocks) if self._tried(lambda: changes(blocks)) else []
+        if not blocks or any(block.stop - block.start > 1 for block in blocks):
+            return {}
+        return _with(numbers, blocks)
 
     def _cells(self, numbers: Mapping[str, Sequence[int]]) -> list[CellAt]:
         return [
@@ -175,9 +250,16 @@ class _Step:
         )
 
     def _fewer(
-        self, trial: Trial, numbers: dict[str, list[int]], names: Sequence[str]
+        self,
+        trial: Trial,
+        numbers: dict[str, list[int]],
+        names: Sequence[str],
+        besides: Iterable[tuple[str, int]],
     ) -> dict[str, list[int]]:
-        """As few rows as make the same values; more than those traced, if these do not."""
+        """As few rows as make the same values; more than those traced, if these do not.
+
+        Besides these, some rows are kept in any case.
+        """
         if not trial.of_rows(numbers, names):
             numbers = self._more(trial, numbers, names)
             trial.take(numbers)
@@ -185,9 +267,13 @@ class _Step:
                 self.walk.complete = False
                 return numbers
         every = [(table, number) for table, rows in numbers.items() for number in rows]
-        core = []
+        core = [each for each in every if each in {*besides}]
         if len(every) <= _ONE_BY_ONE:
             for place, each in enumerate(every):
+                if self.walk.spent:
+                    break
+                if each in core:
+                    continue
                 rest = [*every[:place], *every[place + 1 :]]
                 self.walk.trials -= 1
                 if not trial.of_rows(_by_table(rest), names):
@@ -204,22 +290,23 @@ class _Step:
         blocks = [Block(table, 0, size) for table, size in trial.sizes().items() if size]
         if not trial.with_blocks(blocks, names):
             return numbers
+        return _with(numbers, self._narrowed(lambda some: trial.with_blocks(some, names), blocks))
+
+    def _narrowed(
+        self, enough: Callable[[Sequence[Block]], bool], blocks: list[Block]
+    ) -> list[Block]:
+        """Blocks of one row each that are still enough, as far as trying goes."""
         while blocks:
-            blocks = self.walk.least(
-                lambda some: trial.with_blocks(some, names),
-                [part for block in blocks for part in _parts(block)],
-            )
-            if self.walk.trials <= 0 or all(each.stop - each.start == 1 for each in blocks):
+            parts = [part for block in blocks for part in _parts(block)]
+            blocks = self.walk.least(enough, parts)
+            if self.walk.spent or all(each.stop - each.start == 1 for each in blocks):
                 break
-        found = {table: set(rows) for table, rows in numbers.items()}
-        for block in blocks:
-            found.setdefault(block.table, set()).update(range(block.start, block.stop))
-        return {table: sorted(rows) for table, rows in found.items()}
+        return blocks
 
     def _decisive(self, trial: Trial, cells: list[CellAt]) -> list[CellAt]:
         """Of the cells that a value may be made of, those that it is made of."""
         made = list(self.needed.made)
-        if not made or len(cells) < 2 or self.walk.trials <= 0:
+        if not made or len(cells) < 2 or self.walk.spent:
             return cells
         values = {value for value in self.row.values() if isinstance(value, str | int)}
         named = [cell for cell in cells if cell.column in map(str, values)]
@@ -241,6 +328,13 @@ def _by_table(rows: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
     for table, number in rows:
         found.setdefault(table, []).append(number)
     return found
+
+
+def _with(numbers: Mapping[str, Sequence[int]], blocks: Iterable[Block]) -> dict[str, list[int]]:
+    found = {table: set(rows) for table, rows in numbers.items()}
+    for block in blocks:
+        found.setdefault(block.table, set()).update(range(block.start, block.stop))
+    return {table: sorted(rows) for table, rows in found.items()}
 
 
 def _parts(block: Block) -> list[Block]:

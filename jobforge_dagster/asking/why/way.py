@@ -4,37 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from datetime import UTC, datetime
 from typing import Literal
 
 import polars as pl
 
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.asking.why import model
-from jobforge_dagster.asking.why.columns import Needed
-from jobforge_dagster.asking.why.replay import given
+from jobforge_dagster.asking.why.columns import MADE, Needed, counts
 from jobforge_dagster.catalog.describe.rules import rules_of
 from jobforge_dagster.catalog.describe.table import code_of
 from jobforge_dagster.medallion.corrections import applied_corrections
 from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.layers import table as promoted
-from jobforge_dagster.medallion.provenance import CORRECTIONS, INGESTED_AT, LAYER, SEPARATOR
+from jobforge_dagster.medallion.lineage import ColumnLineage, FrameLineage, Upstream
+from jobforge_dagster.medallion.provenance import CORRECTIONS, SEPARATOR
 from jobforge_dagster.medallion.quality.judge import judge
 from jobforge_dagster.medallion.storage import publications
 from jobforge_dagster.medallion.storage.deliveries import Manifest
-from jobforge_dagster.medallion.storage.waivers import waivers_in_force
 
 _ROWS = 1_000
 """Rows of a table whose rules are told one by one."""
 
+_NAMED = 6
+"""Columns that are named of those that a column is made of."""
 
-def hop(tables: Tables, key: str, rows: Mapping[int, Needed]) -> model.Hop:
+
+def hop(
+    tables: Tables, key: str, rows: Mapping[int, Needed], lineage: FrameLineage | None
+) -> model.Hop:
     """What is to be told of a bronze, silver or gold table.
 
     Args:
         tables: what is declared, and what lies on disk.
         key: of the table.
         rows: those that are needed, by number, with the columns of each.
+        lineage: of what the function of the table makes; none of a bronze table.
     """
     declared = tables.declaration(key)
     columns: dict[str, str] = {}
@@ -44,8 +48,10 @@ def hop(tables: Tables, key: str, rows: Mapping[int, Needed]) -> model.Hop:
             for name, kinds in needed.deciding.items()
             if name not in columns
         }
+    made: dict[str, str] = {}
     for needed in rows.values():
-        columns |= needed.made
+        made |= needed.made
+    columns |= made
     standing = publications.standing(tables.root, key)
     code = code_of(declared)
     some = _rows(tables, key, rows)
@@ -56,7 +62,9 @@ def hop(tables: Tables, key: str, rows: Mapping[int, Needed]) -> model.Hop:
         file=code.file,
         symbol=code.symbol,
         columns=columns,
-        how=_as_typed(declared, columns) if isinstance(declared, Source) else "",
+        how=_as_typed(declared, columns)
+        if isinstance(declared, Source)
+        else _as_made(lineage, sorted(columns, key=lambda name: name not in made)),
         rows=len(rows),
         corrections=_corrections(tables, declared, some),
         rules=_rules(tables, declared, some, columns) if isinstance(declared, Table) else (),
@@ -79,7 +87,7 @@ def delivered(manifest: Manifest) -> model.Hop:
 
 def _rows(tables: Tables, key: str, numbers: Iterable[int]) -> pl.DataFrame:
     wanted = pl.Series(list(numbers)[:_ROWS], dtype=pl.UInt32)
-    frame = tables.frame(key, numbered=True).drop(INGESTED_AT, LAYER, strict=False)
+    frame = tables.frame(key, numbered=True)
     return (
         frame.filter(pl.col(NUMBER).is_in(wanted.implode()))
         .drop(NUMBER)
@@ -100,6 +108,29 @@ def _as_typed(source: Source, columns: Mapping[str, str]) -> str:
     return "; ".join([", ".join(told), *besides])
 
 
+def _as_made(lineage: FrameLineage | None, columns: Iterable[str]) -> str:
+    """Of which columns some columns are made, and how: as ``gap transformation of a, b``."""
+    made = lineage.columns if lineage else {}
+    return "; ".join(_of_column(name, made[name]) for name in columns if name in made)
+
+
+def _of_column(name: str, made: ColumnLineage) -> str:
+    direct = {each: kind for each, kind in made.direct.items() if counts(each.column)}
+    if not direct:
+        deciding = {each: kinds for each, kinds in made.indirect.items() if counts(each.column)}
+        told = sorted({kind for kinds in deciding.values() for kind in kinds})
+        return f"{name} {', '.join(told)} of {_names(deciding)}" if told else f"{name} by the code"
+    kind = max(direct.values(), key=MADE.index)
+    names = _names(direct)
+    return f"{name} {kind}" if (kind, names) == ("identity", name) else f"{name} {kind} of {names}"
+
+
+def _names(columns: Iterable[Upstream]) -> str:
+    names = list(dict.fromkeys(each.column for each in columns))
+    more = f" and {len(names) - _NAMED} more columns" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"
+
+
 def _corrections(
     tables: Tables, declared: Source | Table, rows: pl.DataFrame
 ) -> tuple[model.Correction, ...]:
@@ -109,7 +140,7 @@ def _corrections(
         return ()
     with applied_corrections() as applied:
         tables.planned(
-            declared.key, {key: given(tables, key) for key in tables.inputs(declared.key)}
+            declared.key, {key: tables.frame(key) for key in tables.inputs(declared.key)}
         )
     return tuple(
         model.Correction(
@@ -129,9 +160,9 @@ def _rules(
 ) -> tuple[model.Rule, ...]:
     """The rules that look at some columns, and what each said of the rows, which were accepted."""
     looking = [rule for rule in rules_of(table) if not {*columns}.isdisjoint(rule.columns)]
-    waivers = waivers_in_force(tables.root, table, datetime.now(UTC))
     noted: dict[str, tuple[str | None, str]] = {}
-    if waivers or any(rule.severity == "warn" for rule in looking):
+    standing = publications.standing(tables.root, table.key)
+    if standing is None or standing[1].warned or standing[1].waivers:
         noted = _noted(tables, table, rows, {rule.name for rule in looking})
     found = []
     for rule in looking:
@@ -152,10 +183,9 @@ def _noted(
         replace(each, table=each.table or table) for each in table.agreements if each.name in names
     )
     judged = replace(table, function=lambda *_: rows.lazy(), agreements=compared)
-    upstream = {each.key: given(tables, each.key) for each in (*judged.upstream, table)}
+    upstream = {each.key: tables.frame(each.key) for each in (*judged.upstream, table)}
     candidate = promoted.build(judged, upstream).candidate
-    waivers = waivers_in_force(tables.root, table, datetime.now(UTC))
-    noted = judge(candidate, waivers).noted
+    noted = judge(candidate, tables.waivers(table.key)).noted
     if noted is None:
         return {}
     told = noted.select(pl.col("notes").explode()).unnest("notes").collect()
