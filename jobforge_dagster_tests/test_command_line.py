@@ -81,12 +81,12 @@ def test_one_command_builds_every_table_and_says_so(made: Path) -> None:
     assert first["returncode"] == 0, first["stderr"]
     lake = Lake(made / "data")
     lines = _lines(first["stderr"])
-    published = {line["table"]: line["rows"] for line in lines}
+    published = {line["table"]: line.get("rows") for line in lines}
     graph = json.loads((ROOT / "jobforge_dagster_tests/snapshots/graph.json").read_text())
     assert {*published, "catalog/glossary"} == set(graph)
     assert {line["event"] for line in lines} == {"published"}
     for key, rows in published.items():
-        if not str(key).startswith(("staged/", "mart/")):
+        if not str(key).startswith(("staged/", "mart/", "warehouse/")):
             assert lake.table(str(key)).height == rows
     assert not list(made.rglob("*.tmp"))
     history = made / ".dagster" / "history"

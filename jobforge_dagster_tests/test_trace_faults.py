@@ -47,7 +47,7 @@ def test_a_column_has_one_value(shop: Lake) -> None:
 
 def test_a_notebook_asks_for_nothing_by_none(shop: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBFORGE_DOMAINS", ",".join(shop.packages))
-    with pytest.raises(JobForgeError, match="No row of gold.dim_customer has customer=null."):
+    with pytest.raises(JobForgeError, match="dim_customer has customer=null"):
         jf.why("gold.dim_customer", "amount", customer=None, root=shop.path)
     found = jf.trace("silver.order", amount=None, root=shop.path)
     assert found.conditions == {"amount": None}

@@ -1,24 +1,20 @@
-"""How answers of ``why`` and ``trace`` are told: the same to a notebook, a terminal and a program."""
+"""How answers of ``why`` and ``trace`` are told: alike to a notebook, a terminal, a program."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
 
 from jobforge_dagster.asking.tables import Tables
 from jobforge_dagster.asking.trace import forward, trace
-from jobforge_dagster.asking.why import ask, why
-from jobforge_dagster.asking.why.ask import Why
+from jobforge_dagster.asking.why import Why, ask, why
 from jobforge_dagster.medallion.discovery import discover
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import SHOP
 
 ESCAPES = "\x1b]0;gone\x07 \x1b[31mAnn\u202e"
 ORDERS = f"Order No,Customer,Amount\n001,{ESCAPES},100\n002,Bob,250\n003,Bob,7\n004,{ESCAPES},-1\n"
-
-Asked = Callable[[Tables], object]
 
 
 @pytest.fixture
@@ -56,6 +52,9 @@ def test_an_answer_prints_as_the_command_prints_it_and_steers_no_terminal(lake: 
 
 
 def test_messages_steer_no_terminal_and_name_the_command_that_was_asked(lake: Lake) -> None:
+    refused = lake.command("trace", "order", "order_id=004", f"customer={ESCAPES}").stdout
+    assert "it was refused" in refused
+    assert "\x1b" not in refused
     for command, more in (("why", ["amount"]), ("trace", [])):
         wrong = lake.command(command, "order", "order_id=\x1b[31m", *more).stderr
         assert "\\x1b[31m" in wrong
@@ -82,8 +81,7 @@ def test_out_of_time_more_records_are_named_than_may_be_needed(
         return why("dim_customer", {"customer": "Bob"}, "amount", tables=tables, budget=0)
 
     assert asked().least
-    monkeypatch.setattr(ask, "NARROWING", -1.0)
-    monkeypatch.setattr(ask, "max", lambda *_: -1.0, raising=False)
+    monkeypatch.setattr(ask, "NARROWING", 0.0)
     late = asked()
     assert not late.least
     assert late.recomputed is not None

@@ -19,7 +19,7 @@ from jobforge_dagster.orchestration.logs import tell
 from jobforge_dagster.orchestration.telling import FACTS, PLATFORM
 
 LAST = "-1"
-"""The priority of what fills the warehouse: nothing else waits for it."""
+"""The priority of a mart's step: nothing waits for it."""
 
 
 def mart_asset(mart: Mart, known: Known) -> dg.AssetsDefinition:
@@ -84,7 +84,6 @@ def gold_views_asset(known: Known) -> dg.AssetsDefinition:
         group_name="warehouse",
         owners=sorted({mart.owner for mart in marts}),
         kinds={"duckdb"},
-        op_tags={"dagster/priority": LAST},
     )
     def gold_views() -> dg.MaterializeResult[None]:
         with told(root):

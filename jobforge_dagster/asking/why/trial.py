@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from random import Random
 from typing import Any, NamedTuple
 
@@ -203,5 +203,6 @@ def another(value: Any, dtype: pl.DataType, chance: Random) -> Any:
     if dtype == pl.String:
         return f"{value or ''}{chance.randint(1, 9)}"
     if dtype in (pl.Date, pl.Datetime):
-        return (value or datetime(2000, 1, 1)) + timedelta(days=chance.randint(1, 9_999))
+        first = date(2000, 1, 1) if dtype == pl.Date else datetime(2000, 1, 1)
+        return (value or first) + timedelta(days=chance.randint(1, 9_999))
     return None

@@ -268,6 +268,12 @@ def _made(
         before, counts = counts, _write(promotion, made, story, files, at)
         if counts.rejected == before.rejected:
             break
+        if counts.rejected < before.rejected:
+            raise ContractError(
+                f"{promotion.key}: which of its rows stand does not settle. A row refers to one "
+                f"that is set aside as a duplicate, and that one stands only if the row does not. "
+                f"Deduplicate before, in a table of its own. The previous table stays."
+            )
     facts = parquet.facts_of(files["table"])
     _check_trace(promotion.key, facts)
     refused = _refused(files)
