@@ -37,12 +37,16 @@ def vacancy(vacancies: pl.LazyFrame) -> pl.LazyFrame:
     return vacancies
 
 
-def write(path: str, rows: int) -> None:
-    """Write the file: every value a function of its row's number; 2 % repeat a key, 1 % are bad."""
+def write(path: str, rows: int, edition: int = 0) -> None:
+    """Write the file: every value a function of its row's number; 2 % repeat a key, 1 % are bad.
+
+    Between two editions 1 % of the rows differ, in their wage.
+    """
     number = pl.int_range(rows, dtype=pl.Int64)
     key = pl.when(number % 50 == 49).then(number - 1).otherwise(number)
     spread = (number * 2_654_435_761) % 4_294_967_296
     frame = pl.select(number=number, key=key, spread=spread).lazy()
+    raised = pl.when(pl.col("spread") % 100 == 50).then(edition).otherwise(0)
     frame.select(
         noc_code=pl.when(pl.col("number") % 100 == 7)
         .then(pl.lit("x"))
@@ -52,7 +56,7 @@ def write(path: str, rows: int) -> None:
         vacancies=pl.when(pl.col("number") % 31 == 0)
         .then(pl.lit("N/A"))
         .otherwise((pl.col("spread") % 100_000).cast(pl.String)),
-        wage=(pl.col("spread") % 9_000) / 100,
+        wage=(pl.col("spread") % 9_000 + raised) / 100,
         note="some words that nobody reads twice, written about row "
         + pl.col("number").cast(pl.String).str.zfill(9),
     ).sink_csv(path)
