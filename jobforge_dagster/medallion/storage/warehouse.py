@@ -79,6 +79,7 @@ def computed(root: DataRoot, mart: Mart) -> pl.DataFrame:
     import duckdb
 
     with duckdb.connect(config={"custom_user_agent": "jobforge"}) as connection:
+        connection.execute("SET enable_progress_bar = false")  # it would stand among log lines
         make_views(connection, {each.name: root.table(each.key) for each in mart.reads})
         try:
             frame: pl.DataFrame = connection.sql(mart.sql).pl()
