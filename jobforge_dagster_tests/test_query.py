@@ -432,3 +432,16 @@ def test_python_is_told_the_same(shop: Lake) -> None:
         sql("FROM gold.dim_custmer", root=shop.root)
     with pytest.raises(UnknownNameError, match=r"Did you mean gold\.dim_customer"):
         table("gold.dim_custmer", shop.root)
+
+
+def test_what_parquet_cannot_hold_is_told(shop: Lake, tmp_path: Path) -> None:
+    output = tmp_path / "answer.parquet"
+
+    told = refused(shop, "SELECT INTERVAL 1 DAY AS span", "--output", str(output))
+
+    assert "Parquet cannot hold that" in told
+    assert not output.exists()
+
+
+def test_a_statement_that_is_no_text_is_told(shop: Lake) -> None:
+    assert "bytes that are not UTF-8" in refused(shop, "SELECT '\udce9'")

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+from jobforge_dagster.asking.sql.errors import QueryError
 from jobforge_dagster.asking.values import plain, text_of
 
 if TYPE_CHECKING:
@@ -28,11 +29,15 @@ def write_text(to: IO[str], form: str, names: Sequence[str], batches: Iterable[R
 def write_parquet(path: Path, asked: Asked, limit: int | None) -> None:
     """Write the rows of a statement as a Parquet file."""
     import pyarrow.parquet as pq
+    from pyarrow import ArrowNotImplementedError
 
     schema, batches = asked.arrow(limit)
-    with pq.ParquetWriter(path, schema, compression="zstd") as writer:
-        for batch in batches:
-            writer.write_batch(batch)
+    try:
+        with pq.ParquetWriter(path, schema, compression="zstd") as writer:
+            for batch in batches:
+                writer.write_batch(batch)
+    except ArrowNotImplementedError as error:
+        raise QueryError(f"Parquet cannot hold that: {error}. Cast it to VARCHAR.") from None
 
 
 def _write_csv(to: IO[str], names: Sequence[str], rows: Iterator[Sequence[Any]]) -> None:

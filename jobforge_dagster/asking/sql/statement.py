@@ -78,6 +78,8 @@ def checked(text: str, con: duckdb.DuckDBPyConnection) -> Statement:
     """
     if len(text) > LONGEST:
         raise QueryError(f"A statement has at most {LONGEST:,} characters, this has {len(text):,}.")
+    if any("\ud800" <= letter <= "\udfff" for letter in text):
+        raise QueryError("The statement has bytes that are not UTF-8.")
     if "\0" in text:
         raise QueryError("A statement cannot hold the character NUL.")
     if _SHOW_TABLES.fullmatch(text):
