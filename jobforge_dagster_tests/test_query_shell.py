@@ -27,6 +27,7 @@ class Terminal:
     """
 
     def __init__(self, data: Path) -> None:
+        self._said = ""
         self.process, self._screen = pty.fork()
         if self.process == 0:
             signal.signal(signal.SIGINT, signal.SIG_DFL)
@@ -37,14 +38,26 @@ class Terminal:
     def type(self, text: str) -> None:
         os.write(self._screen, text.encode())
 
-    def wait_for(self, text: str) -> str:
-        """What it says, up to a text."""
-        told, end = "", time.monotonic() + PATIENCE
-        while text not in told:
-            ready, _, _ = select.select([self._screen], [], [], max(0, end - time.monotonic()))
-            assert ready, told
-            told += os.read(self._screen, 4096).decode(errors="replace")
-        return told
+    def wait_for(self, text: str, again: str = "") -> str:
+        """What it says, up to a text; ``again`` is typed whenever it is silent for two seconds."""
+        end = time.monotonic() + PATIENCE
+        while text not in self._said:
+            left = end - time.monotonic()
+            assert left > 0, self._said
+            if select.select([self._screen], [], [], min(2, left))[0]:
+                self._said += os.read(self._screen, 4096).decode(errors="replace")
+            else:
+                self.type(again)
+        told, found, self._said = self._said.partition(text)
+        return told + found
+
+    def interrupt(self, text: str) -> None:
+        """Press Ctrl-C until it says a text: a key that is pressed between two waits is not heard.
+
+        Python's ``input`` hears a signal only while it waits for a key.
+        """
+        self.type("\x03")
+        self.wait_for(text, again="\x03")
 
     def close(self) -> None:
         os.close(self._screen)
@@ -67,8 +80,7 @@ def test_a_statement_ends_by_the_keyboard_and_the_next_is_answered(terminal: Ter
     terminal.type("select count(*) from range(100000000000) a;\n")
     terminal.wait_for("a;")
     time.sleep(1)  # it must be under way, which nothing tells
-    terminal.type("\x03")
-    terminal.wait_for("Interrupted.")
+    terminal.interrupt("Interrupted.")
     terminal.wait_for("jobforge> ")
     terminal.type("select 40 +\n")
     terminal.wait_for("...> ")
@@ -81,8 +93,7 @@ def test_ctrl_c_forgets_what_was_typed(terminal: Terminal) -> None:
     terminal.wait_for("jobforge> ")
     terminal.type("select nonsense\n")
     terminal.wait_for("...> ")
-    terminal.type("\x03")
-    terminal.wait_for("jobforge> ")
+    terminal.interrupt("jobforge> ")
     terminal.type("select 42 as answer;\n")
 
     assert "42" in terminal.wait_for("jobforge> ").replace("select 42", "")
