@@ -32,7 +32,7 @@ from jobforge_dagster.medallion.lineage import (
     to_document,
 )
 from jobforge_dagster.medallion.provenance import INGESTED_AT, LAYER, PROVENANCE
-from jobforge_dagster.medallion.quality.judge import Made, judge
+from jobforge_dagster.medallion.quality.judge import Judgement, Made
 from jobforge_dagster.medallion.storage import deliveries, parquet
 from jobforge_dagster_tests.conftest import DOMAINS, Lake
 from jobforge_dagster_tests.made import made_sample
@@ -228,7 +228,7 @@ def scan(path: Path) -> pl.LazyFrame:
 def accepted(table: Table, paths: Mapping[str, Path]) -> pl.DataFrame:
     made = table_layer.build(table, {key: scan(path) for key, path in paths.items()})
     keys = list(made.primary_key)
-    rows = judge(made.candidate).accepted.collect(engine="streaming")
+    rows = Judgement(made.candidate).accepted.collect(engine="streaming")
     return rows.sort(keys, nulls_last=True, maintain_order=True) if keys else rows
 
 

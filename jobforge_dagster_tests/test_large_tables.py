@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
@@ -9,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobforge_dagster.medallion.quality import keys
-from jobforge_dagster.medallion.storage import ordering, quarantine
+from jobforge_dagster.medallion.quality import keys, sift
+from jobforge_dagster.medallion.storage import audit, ordering, quarantine, settling
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import SHOP
 
@@ -32,21 +33,36 @@ def test_ranges_of_a_key_come_out_in_its_order(
 
 
 @given(st.lists(st.integers(0, 30), max_size=80))
-def test_repeated_hashes_are_found_part_by_part(numbers: list[int]) -> None:
-    hashed = pl.Series(keys.HASH, numbers, dtype=pl.UInt64)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(keys, "_AT_ONCE", 5)
-        found = sorted(keys.repeated(hashed))
+def test_repeated_hashes_are_found(numbers: list[int]) -> None:
+    found = sorted(keys.repeated(pl.Series(keys.HASH, numbers, dtype=pl.UInt64)))
 
     assert found == sorted({each for each in numbers if numbers.count(each) > 1})
 
 
-def _built(domains: Domains, tmp_path: Path, name: str) -> Lake:
-    text = SHOP.replace("import Domain", "import Deduplicate, Domain").replace(
-        "inputs=[orders], ",
-        'inputs=[orders], deduplicate=Deduplicate(by=("order_id",), order=("amount",)), ',
-    )
-    lake = Lake(tmp_path / name, domains(shop=text).packages)
+@given(st.lists(st.lists(st.integers(0, 9), max_size=7), max_size=12))
+def test_what_is_set_aside_is_kept_whether_held_or_in_files(
+    tmp_path_factory: pytest.TempPathFactory, batches: list[list[int]]
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sift, "_AT_ONCE", 5)
+        aside = sift.Aside(tmp_path_factory.mktemp("aside") / "parts", "n", {"n": pl.Int64()})
+        for numbers in batches:
+            aside.add(pl.DataFrame({"n": numbers}, schema={"n": pl.Int64}))
+
+    assert aside.frame().collect()["n"].to_list() == [n for numbers in batches for n in numbers]
+
+
+DEDUPLICATED = SHOP.replace("import Domain", "import Deduplicate, Domain").replace(
+    "inputs=[orders], ",
+    'inputs=[orders], deduplicate=Deduplicate(by=("order_id",), order=("amount",)), ',
+)
+JOINED = DEDUPLICATED.replace(
+    "    return orders", "    return orders.sort('amount', 'order_id', maintain_order=True)"
+)
+
+
+def _built(packages: Sequence[str], path: Path) -> Lake:
+    lake = Lake(path, packages)
     rows = [f"{n * 7 % 23},{'Ann' if n % 3 else ''},{n % 5 - 1}" for n in range(60)]
     lake.drop(FILE, "\n".join(["Order No,Customer,Amount", *rows, ""]))
     run = lake.run()
@@ -54,25 +70,30 @@ def _built(domains: Domains, tmp_path: Path, name: str) -> Lake:
     return lake
 
 
-def test_a_table_made_range_by_range_is_the_one_made_at_once(
-    domains: Domains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    at_once = _built(domains, tmp_path, "at-once")
-    monkeypatch.setattr(ordering, "AT_ONCE", 5)
-    monkeypatch.setattr(keys, "_AT_ONCE", 4)
-    monkeypatch.setattr(quarantine, "_AT_ONCE", 6)
-    by_range = _built(domains, tmp_path, "by-range")
+def _records(lake: Lake) -> list[tuple[str, ...]]:
+    told = ("record_id", "fate", "original", "row", "survivor")
+    return sorted(tuple(record[name] for name in told) for record in lake.quarantine())
 
-    for key in ("silver/shop/order", "gold/dim_customer"):
-        one, other = (lake.table(key).drop("_ingested_at") for lake in (at_once, by_range))
-        assert one.equals(other), key
-    told = [
-        sorted(
-            (r["record_id"], r["fate"], r["original"], r["row"], r["survivor"])
-            for r in lake.quarantine()
-        )
-        for lake in (at_once, by_range)
-    ]
-    assert told[0] == told[1]
-    assert len(told[0]) > 20
-    assert not list(by_range.path.rglob("*.tmp"))
+
+@pytest.mark.parametrize("shop", [DEDUPLICATED, JOINED], ids=["row by row", "in another order"])
+def test_a_large_table_is_the_one_that_is_made_at_once(
+    domains: Domains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shop: str
+) -> None:
+    packages = domains(shop=shop).packages
+    at_once = _built(packages, tmp_path / "at-once")
+    monkeypatch.setattr(settling, "SMALL", 10)
+    monkeypatch.setattr(audit, "AT_ONCE", 5)
+    monkeypatch.setattr(ordering, "AT_ONCE", 5)
+    monkeypatch.setattr(sift, "_AT_ONCE", 3)
+    monkeypatch.setattr(quarantine, "_AT_ONCE", 6)
+    large = _built(packages, tmp_path / "large")
+
+    one, other = (lake.table("silver/shop/order") for lake in (at_once, large))
+    assert one.drop("_ingested_at").equals(other.sort("order_id").drop("_ingested_at"))
+    # What is made row by row keeps the order of its records; anything else is sorted by its key.
+    assert other.equals(other.sort("_source_row" if shop == DEDUPLICATED else "order_id"))
+    one, other = (lake.table("gold/dim_customer") for lake in (at_once, large))
+    assert one.drop("_ingested_at").equals(other.drop("_ingested_at"))
+    assert _records(at_once) == _records(large)
+    assert len(_records(large)) > 20
+    assert not list(large.path.rglob("*.tmp"))

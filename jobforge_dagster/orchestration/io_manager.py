@@ -42,8 +42,14 @@ class MedallionIOManager(dg.ConfigurableIOManager):
             instance=context.step_context.instance,
             retry_number=context.step_context.previous_attempt_count,
         )
-        with told_to_people(step, obj.publication):
-            publish(self.root, obj)
+        try:
+            with told_to_people(step, obj.publication):
+                publish(self.root, obj)
+        except BaseException:
+            # Dagster leaves the generator that wrote them where it stands, until it is collected.
+            if obj.written is not None:
+                obj.written.discard()
+            raise
         metadata = context.definition_metadata or {}
         context.add_output_metadata(
             table_metadata(self.root, obj, metadata.get("dagster/column_schema"))

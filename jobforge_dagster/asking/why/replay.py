@@ -26,7 +26,7 @@ from jobforge_dagster.medallion.provenance import (
     SOURCE_FILE,
     SOURCE_ROW,
 )
-from jobforge_dagster.medallion.quality.judge import Candidate, judge
+from jobforge_dagster.medallion.quality.judge import Candidate, Judgement
 from jobforge_dagster.medallion.quality.waivers import Waiver
 from jobforge_dagster.medallion.storage import parquet
 from jobforge_dagster.medallion.storage.compacted import files_of
@@ -121,7 +121,7 @@ class Judged:
         candidate = made.candidate
         if where is not None:
             candidate = replace(candidate, frame=candidate.frame.filter(where))
-        return candidate, judge(candidate, waivers).accepted
+        return candidate, Judgement(candidate, waivers).accepted
 
     def _accepted(self, table: Source | Table) -> pl.LazyFrame:
         rows = together(*self.passing(table))

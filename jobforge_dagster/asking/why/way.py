@@ -18,7 +18,7 @@ from jobforge_dagster.medallion.declare import Source, Table
 from jobforge_dagster.medallion.layers import table as promoted
 from jobforge_dagster.medallion.lineage import ColumnLineage, FrameLineage, Upstream
 from jobforge_dagster.medallion.provenance import CORRECTIONS, SEPARATOR
-from jobforge_dagster.medallion.quality.judge import judge
+from jobforge_dagster.medallion.quality.judge import Judgement
 from jobforge_dagster.medallion.storage import publications
 from jobforge_dagster.medallion.storage.deliveries import Manifest
 
@@ -185,7 +185,7 @@ def _noted(
     judged = replace(table, function=lambda *_: rows.lazy(), agreements=compared)
     upstream = {each.key: tables.frame(each.key) for each in (*judged.upstream, table)}
     candidate = promoted.build(judged, upstream).candidate
-    noted = judge(candidate, tables.waivers(table.key)).noted
+    noted = Judgement(candidate, tables.waivers(table.key)).noted
     if noted is None:
         return {}
     told = noted.select(pl.col("notes").explode()).unnest("notes").collect()

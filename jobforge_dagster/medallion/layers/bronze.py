@@ -19,7 +19,7 @@ from jobforge_dagster.medallion.declare import Source, meaning_of
 from jobforge_dagster.medallion.errors import ContractError
 from jobforge_dagster.medallion.grain import EXPECTED, Grain, Groups, Rows
 from jobforge_dagster.medallion.layers import nested
-from jobforge_dagster.medallion.layers.casting import can_cast, from_text
+from jobforge_dagster.medallion.layers.casting import can_cast, from_grouped, from_text
 from jobforge_dagster.medallion.layers.names import normal, trimmed
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
@@ -240,12 +240,28 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
     walked = delivered.frame.with_columns(
         found.alias(_WITHIN.format(name)) for name, found in inner.items()
     )
-    return walked.select(kept).with_columns(
+    frame = walked.select(kept).with_columns(
         exactly(_TYPED.format(column.name)).alias(column.name)
         if column.name in typed
-        else from_text(_raw(column.name), column.dtype, source.thousands).alias(column.name)
+        else from_text(_raw(column.name), column.dtype, None).alias(column.name)
         for column in delivered.columns
     )
+    # In a step of its own, because few texts are left to look at.
+    return frame.with_columns(
+        pl.coalesce(
+            from_grouped(_ungrouped(column.name, thousands), column.dtype, thousands),
+            exactly(column.name),
+        ).alias(column.name)
+        for thousands in (source.thousands,)
+        for column in delivered.columns
+        if thousands and column.name not in typed and column.dtype.is_numeric()
+    )
+
+
+def _ungrouped(name: str, thousands: str) -> pl.Expr:
+    """The text that did not read as it stands; a point may be meant otherwise than it read."""
+    text = _raw(name)
+    return text if thousands == "." else pl.when(exactly(name).is_null()).then(text)
 
 
 def _raw(name: str) -> pl.Expr:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import polars as pl
 
+# Integers and floats need it not: of what else Polars' cast takes, none is finite.
 _NUMBER = r"^[+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?$"
 
 
@@ -25,6 +26,20 @@ def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Ex
             booleans ``true`` and ``false``. Text stays as it is. Other types allow padding.
         thousands: a separator that may group the digits of a number in threes.
     """
+    if thousands is None or not dtype.is_numeric():
+        return _ungrouped(text, dtype)
+    return pl.coalesce(from_grouped(text, dtype, thousands), _ungrouped(text, dtype))
+
+
+def from_grouped(text: pl.Expr, dtype: pl.DataType, thousands: str) -> pl.Expr:
+    """Cast a number whose digits are grouped in threes; null where they are not."""
+    bare = text.str.strip_chars()
+    mark = f"\\x{{{ord(thousands):x}}}"
+    whole = bare.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d+)?$")
+    return _ungrouped(pl.when(whole).then(bare.str.replace_all(thousands, "", literal=True)), dtype)
+
+
+def _ungrouped(text: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.String:
         return text
     bare = text.str.strip_chars()
@@ -41,13 +56,8 @@ def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Ex
         return iso.str.to_date("%Y-%m-%d", strict=False)
     if dtype == pl.Datetime:
         return bare.str.to_datetime(strict=False).cast(dtype, strict=False)
-    if thousands is not None:
-        mark = f"\\x{{{ord(thousands):x}}}"
-        grouped = bare.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d+)?$")
-        bare = (
-            pl.when(grouped).then(bare.str.replace_all(thousands, "", literal=True)).otherwise(bare)
-        )
+    if not (dtype.is_integer() or dtype.is_float()):
+        bare = pl.when(bare.str.contains(_NUMBER)).then(bare)
+    cast = bare.cast(dtype, strict=False)
     # Polars reads "nan" and "inf" as floats; no publisher's figure is meant by them.
-    number = pl.when(bare.str.contains(_NUMBER)).then(bare)
-    cast = number.cast(dtype, strict=False)
     return pl.when(cast.is_finite()).then(cast) if dtype.is_float() else cast

@@ -46,6 +46,63 @@ def refuse_aggregation(key: str, frame: pl.LazyFrame) -> None:
     _look(key, nodes)
 
 
+_ROW_BY_ROW = frozenset({"Filter", "HStack", "Scan", "Select", "SimpleProjection"})
+"""Steps that make a row of each row or of none, if their expressions do."""
+
+_OF_ONE_VALUE = frozenset(
+    """
+    BooleanFunction.IsBetween BooleanFunction.IsFinite BooleanFunction.IsIn
+    BooleanFunction.IsInfinite BooleanFunction.IsNan BooleanFunction.IsNotNan
+    BooleanFunction.IsNotNull BooleanFunction.IsNull BooleanFunction.Not
+    abs as_struct clip coalesce fill_null hash replace replace_strict round
+    """.split()
+)
+"""Functions, as the plan names them, that make a value of the values of one row."""
+
+_OF_ONE_VALUE_TOO = ("ListFunction.", "StringFunction.", "StructFunction.", "TemporalFunction.")
+"""So do those whose names begin so, unless they are among the reducing ones."""
+
+
+def is_row_by_row(frame: pl.LazyFrame) -> bool:
+    """Whether each row is made of one row of one file, and they keep its order.
+
+    What cannot be looked into is taken to be not.
+    """
+    nodes = frame._ldf.visit()
+    return nodes.version() == PLAN_VERSION and _is_row_by_row(nodes)
+
+
+def _is_row_by_row(nodes: Any) -> bool:
+    try:
+        kind = type(nodes.view_current_node()).__name__
+        if kind not in _ROW_BY_ROW:
+            return False
+        if any(_looks_around(nodes, each.node) for each in nodes.get_exprs()):
+            return False
+    except NotImplementedError:
+        return False
+    here = nodes.get_node()
+    below = []
+    for child in nodes.get_inputs():
+        nodes.set_node(child)
+        below.append(_is_row_by_row(nodes))
+        nodes.set_node(here)
+    return all(below)
+
+
+def _looks_around(nodes: Any, expression: int) -> bool:
+    node = nodes.view_expression(expression)
+    kind = type(node).__name__
+    if kind == "Function":
+        name = str(node.function_data[0]) if node.function_data else ""
+        alone = name in _OF_ONE_VALUE or name.startswith(_OF_ONE_VALUE_TOO)
+        if not alone or name in _REDUCING:
+            return True
+    elif kind not in {"BinaryExpr", "Cast", "Column", "Literal", "Ternary"}:
+        return True
+    return any(_looks_around(nodes, child) for child in _children(node, kind))
+
+
 def _look(key: str, nodes: Any) -> None:
     try:
         kind = type(nodes.view_current_node()).__name__

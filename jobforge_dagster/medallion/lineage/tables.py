@@ -15,7 +15,7 @@ from jobforge_dagster.medallion.lineage.model import (
 from jobforge_dagster.medallion.lineage.sources import reasons, together
 from jobforge_dagster.medallion.lineage.walk import lineage_of
 from jobforge_dagster.medallion.provenance import SOURCE_FILE, SOURCE_ROW
-from jobforge_dagster.medallion.quality.judge import Made, judge
+from jobforge_dagster.medallion.quality.judge import Judgement, Made
 from jobforge_dagster.medallion.quality.waivers import Waiver
 
 
@@ -37,7 +37,7 @@ def of_made(made: Made, waivers: Sequence[Waiver], tables: Mapping[str, Path]) -
         ContractError: the plan reads another file, or this Polars has plans of another version.
     """
     candidate = made.candidate
-    found = lineage_of(judge(candidate, waivers).accepted, tables)
+    found = lineage_of(Judgement(candidate, waivers).accepted, tables)
     found = _ruled(found, "group_by", (*candidate.by, *candidate.unique))
     if candidate.by:
         found = _ruled(found, "sort", (*candidate.by, *candidate.order, SOURCE_FILE, SOURCE_ROW))

@@ -1,10 +1,10 @@
-"""Judging rows: which rules each obeys, and the split into accepted, refused and noted."""
+"""Judging rows: which rules each obeys, and so whether it is accepted, refused or noted."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 import polars as pl
 
@@ -39,7 +39,20 @@ REFUSED: dict[str, pl.DataType] = {
 
 Fate = Literal["rejected", "deduplicated"]
 
-_OK = "__ok_{}"
+_Frame = TypeVar("_Frame", pl.DataFrame, pl.LazyFrame)
+
+NOTED: dict[str, pl.DataType] = {
+    "notes": pl.List(
+        pl.Struct(
+            {"rule": pl.String, "version": pl.String, "waiver": pl.String, "message": pl.String}
+        )
+    ),
+    "identity": pl.String(),
+    **{name: CARRIED[name] for name in TRACE},
+}
+"""Columns that tell of accepted rows which break a rule that only warns, or that is waived."""
+
+_OK, _PASSES, _NOTING = "__ok_{}", "__passes", "__noting"
 
 
 @dataclass(frozen=True)
@@ -90,59 +103,106 @@ class Made:
     primary_key: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Judged:
-    """Rows split by a verdict; ``accepted`` and ``refused`` hold every row that came in, once.
+class Judgement:
+    """The verdict on each row of a candidate, by what it must obey by itself.
 
-    Attributes:
-        accepted: the columns to keep and those carried along.
-        refused: columns of :data:`REFUSED`.
-        noted: accepted rows that break a rule which only warns, or which was waived for them:
-            ``notes`` (rule, version, waiver or null, message), ``identity`` and the trace.
-    """
-
-    accepted: pl.LazyFrame
-    refused: pl.LazyFrame
-    noted: pl.LazyFrame | None = None
-
-
-def judge(candidate: Candidate, waivers: Sequence[Waiver] = ()) -> Judged:
-    """Split rows by what each must obey by itself; see ``keys`` for what they must be together.
+    See ``keys`` for what rows must be together.
 
     Args:
         candidate: the rows and their rules.
         waivers: those in force for the table.
     """
-    named = {_OK.format(place): rule for place, rule in enumerate(candidate.rules)}
-    waived = {
-        name: [waiver for waiver in waivers if waiver.rule == rule.name]
-        for name, rule in named.items()
-    }
-    verdicts = candidate.frame.with_columns(
-        **{name: rule.obeyed.fill_null(value=True) for name, rule in named.items()}
-    )
-    rejecting = {name: rule for name, rule in named.items() if rule.severity == "reject"}
-    good = [
-        pl.any_horizontal(pl.col(name), *(waiver.fits for waiver in waived[name]))
-        for name in rejecting
-    ]
-    passes = pl.all_horizontal(good) if good else pl.lit(value=True)
-    kept = exactly(*candidate.columns, *CARRIED)
-    noting = [name for name, rule in named.items() if rule.severity == "warn" or waived[name]]
-    return Judged(
-        accepted=verdicts.filter(passes).select(kept),
-        refused=refused(candidate, verdicts.filter(~passes), "rejected", _broken(rejecting)),
-        noted=_noted(candidate, verdicts.filter(passes), named, waived, noting),
-    )
+
+    def __init__(self, candidate: Candidate, waivers: Sequence[Waiver] = ()) -> None:
+        self.candidate = candidate
+        self._rules = {_OK.format(place): rule for place, rule in enumerate(candidate.rules)}
+        self._waived = {
+            name: [waiver for waiver in waivers if waiver.rule == rule.name]
+            for name, rule in self._rules.items()
+        }
+        self._rejecting = [name for name, rule in self._rules.items() if rule.severity == "reject"]
+        self.noting = [
+            name
+            for name, rule in self._rules.items()
+            if rule.severity == "warn" or self._waived[name]
+        ]
+        """Columns of the verdicts on rules that leave a note on an accepted row."""
+
+    @property
+    def verdicts(self) -> pl.LazyFrame:
+        """The rows with the verdicts on them."""
+        obeyed = {name: rule.obeyed.fill_null(value=True) for name, rule in self._rules.items()}
+        good = [
+            pl.any_horizontal(pl.col(name), *(waiver.fits for waiver in self._waived[name]))
+            for name in self._rejecting
+        ]
+        passes = pl.all_horizontal(good) if good else pl.lit(value=True)
+        frame = self.candidate.frame.with_columns(**obeyed).with_columns(passes.alias(_PASSES))
+        if not self.noting:
+            return frame
+        noting = pl.any_horizontal(~pl.col(name) for name in self.noting)
+        return frame.with_columns(noting.alias(_NOTING))
+
+    @property
+    def passes(self) -> pl.Expr:
+        """Whether a row with its verdicts passes."""
+        return pl.col(_PASSES)
+
+    @property
+    def accepted(self) -> pl.LazyFrame:
+        """The rows that pass: the columns to keep and those carried along."""
+        kept = exactly(*self.candidate.columns, *CARRIED)
+        return self.verdicts.filter(self.passes).select(kept)
+
+    @property
+    def noted(self) -> pl.LazyFrame | None:
+        """What is noted of rows that pass, as :data:`NOTED`; ``None`` if no rule leaves a note."""
+        if not self.noting:
+            return None
+        return self.notes_of(self.verdicts.filter(self.notes))
+
+    @property
+    def notes(self) -> pl.Expr:
+        """Whether a row with its verdicts passes, but not without a note."""
+        return self.passes & pl.col(_NOTING) if self.noting else pl.lit(value=False)
+
+    def notes_of(self, rows: _Frame) -> _Frame:
+        """What is noted of rows with their verdicts, as :data:`NOTED`."""
+        notes = []
+        for name in self.noting:
+            waiver = pl.lit(None, pl.String)
+            for each in self._waived[name]:
+                waiver = pl.when(each.fits).then(pl.lit(each.id)).otherwise(waiver)
+            rule = self._rules[name]
+            note = pl.struct(
+                pl.lit(rule.id).alias("rule"),
+                pl.lit(rule.version).alias("version"),
+                waiver.alias("waiver"),
+                rule.message.alias("message"),
+            )
+            notes.append(pl.when(~pl.col(name)).then(note))
+        return rows.select(
+            pl.concat_list(notes).list.drop_nulls().cast(NOTED["notes"]).alias("notes"),
+            identity_of(self.candidate.key, self.candidate.identity).alias("identity"),
+            *TRACE,
+        )
+
+    @property
+    def broken(self) -> pl.Expr:
+        """The rules that a row with its verdicts broke, as :data:`BROKEN`."""
+        entries = [pl.when(~pl.col(name)).then(told(self._rules[name])) for name in self._rejecting]
+        if not entries:
+            return pl.lit(None, BROKEN)
+        return pl.concat_list(entries).list.drop_nulls().cast(BROKEN)
 
 
 def refused(
     candidate: Candidate,
-    rows: pl.LazyFrame,
+    rows: pl.DataFrame,
     fate: Fate,
     broken: pl.Expr,
     survivor: pl.Expr | None = None,
-) -> pl.LazyFrame:
+) -> pl.DataFrame:
     """The columns of :data:`REFUSED` for some rows of a candidate."""
     values = pl.struct(exactly(*candidate.columns)).struct.json_encode()
     return rows.select(
@@ -163,45 +223,6 @@ def told(rule: Rule) -> pl.Expr:
         pl.lit(rule.version).alias("version"),
         pl.lit(rule.error_type).alias("error_type"),
         rule.message.alias("message"),
-    )
-
-
-def _broken(named: Mapping[str, Rule]) -> pl.Expr:
-    entries = [pl.when(~pl.col(name)).then(told(rule)) for name, rule in named.items()]
-    if not entries:
-        return pl.lit(None, BROKEN)
-    return pl.concat_list(entries).list.drop_nulls().cast(BROKEN)
-
-
-def _noted(
-    candidate: Candidate,
-    rows: pl.LazyFrame,
-    named: Mapping[str, Rule],
-    waived: Mapping[str, Sequence[Waiver]],
-    noting: Sequence[str],
-) -> pl.LazyFrame | None:
-    if not noting:
-        return None
-    notes = []
-    for name in noting:
-        waiver = pl.lit(None, pl.String)
-        for each in waived[name]:
-            waiver = pl.when(each.fits).then(pl.lit(each.id)).otherwise(waiver)
-        rule = named[name]
-        notes.append(
-            pl.when(~pl.col(name)).then(
-                pl.struct(
-                    pl.lit(rule.id).alias("rule"),
-                    pl.lit(rule.version).alias("version"),
-                    waiver.alias("waiver"),
-                    rule.message.alias("message"),
-                )
-            )
-        )
-    return rows.filter(pl.any_horizontal(~pl.col(name) for name in noting)).select(
-        pl.concat_list(notes).list.drop_nulls().alias("notes"),
-        identity_of(candidate.key, candidate.identity).alias("identity"),
-        *TRACE,
     )
 
 

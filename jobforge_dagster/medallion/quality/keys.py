@@ -1,18 +1,20 @@
 """Keys: what rows must be together. Duplicates are set aside, then keys must be unique.
 
 Exact, and light: the first pass keeps eight bytes a row, the hash of its key. Only rows whose hash
-repeats are compared key by key; where none does, nothing more is done.
+repeats are compared key by key; where none does, nothing more is done. What is found are numbers of
+rows, which are set aside when all of them pass (see ``sift``).
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import polars as pl
 
 from jobforge_dagster.medallion.columns import exactly
-from jobforge_dagster.medallion.provenance import CARRIED, SOURCE_FILE, SOURCE_ROW
-from jobforge_dagster.medallion.quality.judge import BROKEN, Candidate, Judged, refused, told
+from jobforge_dagster.medallion.provenance import SOURCE_FILE, SOURCE_ROW
+from jobforge_dagster.medallion.quality.judge import BROKEN, Candidate, Fate, told
 from jobforge_dagster.medallion.quality.rules import (
     PRIMARY_KEY,
     Rule,
@@ -20,7 +22,10 @@ from jobforge_dagster.medallion.quality.rules import (
     say,
 )
 
-_AT_ONCE = 500_000
+_SURVIVOR = "__survivor"
+
+NUMBER = "__number"
+"""The column that numbers the rows of a candidate, in the order of its plan."""
 
 HASH = "hash"
 """The one column of :func:`hashes`."""
@@ -33,23 +38,46 @@ def hashes(rows: pl.LazyFrame, columns: Sequence[str]) -> pl.LazyFrame:
 
 def repeated(hashed: pl.Series) -> pl.Series:
     """The hashes that stand for more than one row."""
-    # Counting needs some sixty bytes a value, so it is done for one part of them at a time.
-    parts = max(1, len(hashed) // _AT_ONCE)
-    found = []
-    for part in range(parts):
-        some = hashed.filter(hashed % parts == part) if parts > 1 else hashed
-        found.append(some.filter(some.is_duplicated()).unique())
-    return pl.concat(found)
+    ordered = hashed.sort()
+    return ordered.filter(ordered == ordered.shift(1)).unique()
 
 
-def deduplicate(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> Judged:
-    """Keep the first row of each group by the declared order; set the others aside.
+@dataclass(frozen=True)
+class SetAside:
+    """Rows that cannot stand together with others.
+
+    Attributes:
+        fate: what becomes of them.
+        rows: their numbers (:data:`NUMBER`), rising, and what ``survivor`` needs.
+        broken: the rule that they break, as a list.
+        survivor: of a duplicate, the row that is kept.
+    """
+
+    fate: Fate
+    rows: pl.DataFrame
+    broken: pl.Expr
+    survivor: pl.Expr | None = None
+
+    def among(self, numbers: pl.Series) -> pl.DataFrame:
+        """Those that may be among rows with some numbers, which rise."""
+        if numbers.is_empty():
+            return self.rows.clear()
+        first = self.rows[NUMBER].search_sorted(numbers[0], side="left")
+        last = self.rows[NUMBER].search_sorted(numbers[-1], side="right")
+        return self.rows.slice(first, last - first)
+
+
+def duplicates(candidate: Candidate, rows: pl.LazyFrame) -> SetAside | None:
+    """All but the first row of each group by the declared order.
 
     Args:
         candidate: says by which columns, and in which order.
-        rows: rows that passed.
-        again: from :func:`repeated`, by the columns of the group.
+        rows: rows that pass by themselves, numbered; executed twice.
     """
+    order = [*candidate.by, *candidate.order, SOURCE_FILE, SOURCE_ROW]
+    suspects = _suspects(rows, candidate.by, order)
+    if suspects is None:
+        return None
     rule = Rule(
         id=f"{candidate.key}:duplicate",
         obeyed=pl.lit(value=True),
@@ -61,30 +89,40 @@ def deduplicate(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> J
         error_type="duplicate",
         demands="\n".join([*candidate.by, "order", *candidate.order]).encode(),
     )
-    order = [*candidate.by, *candidate.order, SOURCE_FILE, SOURCE_ROW]
-    alone, together = _split(rows, candidate.by, again)
-    ordered = together.sort(order, maintain_order=True, nulls_last=True)
     first = ~(
         pl.all_horizontal(pl.col(name).eq_missing(pl.col(name).shift(1)) for name in candidate.by)
         & (pl.int_range(pl.len()) > 0)
     )
     kept = [SOURCE_FILE, SOURCE_ROW, *candidate.by, *candidate.order]
     survivor = pl.when(first).then(pl.struct(exactly(*kept)).struct.json_encode()).forward_fill()
-    marked = ordered.with_columns(__first=first, __survivor=survivor)
-    return Judged(
-        accepted=_kept(candidate, [alone, marked.filter("__first")]),
-        refused=refused(
-            candidate,
-            marked.filter(~pl.col("__first")),
-            "deduplicated",
-            _one(rule),
-            pl.col("__survivor"),
-        ),
+    found = (
+        suspects.sort(order, maintain_order=True, nulls_last=True)
+        .select(NUMBER, first.alias("__first"), survivor.alias(_SURVIVOR))
+        .filter(~pl.col("__first"))
+        .select(NUMBER, _SURVIVOR)
+        .sort(NUMBER)
     )
+    if found.is_empty():
+        return None
+    return SetAside("deduplicated", found, _one(rule), pl.col(_SURVIVOR))
 
 
-def unique(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> Judged:
-    """Refuse every row that shares its primary key with another: none is better than the rest."""
+def keyless(candidate: Candidate, rows: pl.LazyFrame, before: SetAside | None) -> SetAside | None:
+    """Every row that shares its primary key with another: none is better than the rest.
+
+    Args:
+        candidate: says what is the key.
+        rows: rows that pass by themselves, numbered; executed twice.
+        before: rows that are set aside already.
+    """
+    suspects = _suspects(rows, candidate.unique, list(candidate.unique))
+    if suspects is None:
+        return None
+    if before is not None:
+        suspects = suspects.join(before.rows, on=NUMBER, how="anti")
+    found = suspects.filter(pl.len().over(candidate.unique) > 1).select(NUMBER).sort(NUMBER)
+    if found.is_empty():
+        return None
     rule = Rule(
         id=f"{candidate.key}:{PRIMARY_KEY}",
         obeyed=pl.lit(value=True),
@@ -92,33 +130,24 @@ def unique(candidate: Candidate, rows: pl.LazyFrame, again: pl.Series) -> Judged
         error_type=PRIMARY_KEY,
         demands="\n".join(candidate.unique).encode(),
     )
-    alone, together = _split(rows, candidate.unique, again)
-    marked = together.with_columns(__one=pl.len().over(candidate.unique) == 1)
-    return Judged(
-        accepted=_kept(candidate, [alone, marked.filter("__one")]),
-        refused=refused(
-            candidate,
-            marked.filter(~pl.col("__one")),
-            "rejected",
-            _one(rule),
-        ),
-    )
+    return SetAside("rejected", found, _one(rule))
+
+
+def _suspects(
+    rows: pl.LazyFrame, columns: Sequence[str], kept: Sequence[str]
+) -> pl.DataFrame | None:
+    """The rows whose hash repeats; ``None`` if there are none."""
+    hashed = hashes(rows, columns).collect(engine="streaming")[HASH]
+    again = repeated(hashed)
+    if again.is_empty():
+        return None
+    suspect = _hash(columns).is_in(again.implode())
+    wanted = exactly(NUMBER, *dict.fromkeys(kept))
+    return rows.filter(suspect).select(wanted).collect(engine="streaming")
 
 
 def _hash(columns: Sequence[str]) -> pl.Expr:
     return pl.struct(exactly(*columns)).hash()
-
-
-def _split(
-    rows: pl.LazyFrame, columns: Sequence[str], again: pl.Series
-) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    suspect = _hash(columns).is_in(again.implode())
-    return rows.filter(~suspect), rows.filter(suspect)
-
-
-def _kept(candidate: Candidate, parts: Sequence[pl.LazyFrame]) -> pl.LazyFrame:
-    columns = exactly(*candidate.columns, *CARRIED)
-    return pl.concat([part.select(columns) for part in parts])
 
 
 def _one(rule: Rule) -> pl.Expr:

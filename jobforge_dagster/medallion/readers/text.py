@@ -111,25 +111,57 @@ def inspect(path: Path, name: str, declared: str | None, what: str) -> Text:
 
 
 def _pass(path: Path, name: str, encoding: str) -> LineEnding:
+    """Decode everything, and tell its line endings."""
     decoder = codecs.getincrementaldecoder(encoding)()
-    size = returns = newlines = pairs = 0
-    tail = ""
+    found: set[LineEnding] = set()
+    size, waiting = 0, False
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            text = _decoded(decoder, chunk, size, name, encoding)
+            piece: bytes | str = chunk
+            # In UTF-8, ASCII is what it is and need not be decoded, unless a character was begun.
+            if encoding != "utf-8" or not chunk.isascii() or decoder.getstate()[0]:
+                piece = _decoded(decoder, chunk, size, name, encoding)
+            waiting = _note_endings(piece, found, waiting)
             size += len(chunk)
-            returns += text.count("\r")
-            newlines += text.count("\n")
-            pairs += (tail + text).count("\r\n")
-            tail = "\r" if text.endswith("\r") else ""
     _decoded(decoder, b"", size, name, encoding)
-    if returns != pairs:
+    if waiting or "CR" in found:
         return "CR"
-    if not newlines:
-        return "none"
-    if not pairs:
-        return "LF"
-    return "CRLF" if pairs == newlines else "LF and CRLF"
+    return "LF and CRLF" if len(found) > 1 else next(iter(found), "none")
+
+
+def _note_endings(piece: bytes | str, found: set[LineEnding], waiting: bool) -> bool:
+    """Note the line endings of a piece of text.
+
+    Args:
+        piece: the text, as it is or in an encoding that ASCII is part of.
+        found: where to note them.
+        waiting: whether the piece before ended with a carriage return.
+
+    Returns:
+        Whether this one does.
+    """
+    if not piece:
+        return waiting
+    carriage_return, newline, pair = (
+        ("\r", "\n", "\r\n") if isinstance(piece, str) else (b"\r", b"\n", b"\r\n")
+    )
+    completed = waiting and piece[:1] == newline
+    if waiting:
+        found.add("CRLF" if completed else "CR")
+    returns = piece.count(carriage_return)  # type: ignore[arg-type]
+    if not returns:
+        if newline in piece[completed:]:  # type: ignore[operator]
+            found.add("LF")
+        return False
+    last = piece[-1:] == carriage_return
+    pairs = piece.count(pair)  # type: ignore[arg-type]
+    if returns - last > pairs:
+        found.add("CR")
+    if pairs:
+        found.add("CRLF")
+    if piece.count(newline) - completed > pairs:  # type: ignore[arg-type]
+        found.add("LF")
+    return last
 
 
 def _decoded(

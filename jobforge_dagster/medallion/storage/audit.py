@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import hashlib
 import shutil
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import uuid4
 
 import polars as pl
@@ -32,11 +32,12 @@ from jobforge_dagster.medallion.provenance import (
     SOURCE_FILE,
 )
 from jobforge_dagster.medallion.quality import keys
-from jobforge_dagster.medallion.quality.judge import Candidate, Made, judge
+from jobforge_dagster.medallion.quality.judge import Candidate, Judgement, Made
+from jobforge_dagster.medallion.quality.sift import Sieve
 from jobforge_dagster.medallion.quality.waivers import Waiver, version
 from jobforge_dagster.medallion.storage import counting, deliveries, parquet, publications
 from jobforge_dagster.medallion.storage.atomic import sweep
-from jobforge_dagster.medallion.storage.ordering import in_order
+from jobforge_dagster.medallion.storage.ordering import AT_ONCE, in_order
 from jobforge_dagster.medallion.storage.publications import (
     Conservation,
     Publication,
@@ -45,9 +46,7 @@ from jobforge_dagster.medallion.storage.publications import (
 )
 from jobforge_dagster.medallion.storage.quality_facts import measured, schema_version
 from jobforge_dagster.medallion.storage.root import DataRoot
-
-_REFUSALS = ("refused", "duplicates", "keyless")
-"""Rows that broke a rule by themselves, that repeat another, that share their key."""
+from jobforge_dagster.medallion.storage.settling import settled
 
 
 @dataclass(frozen=True)
@@ -114,10 +113,30 @@ class Promotion:
 
 @dataclass(frozen=True)
 class Written:
-    """A new table and its refused rows, in files that are not in place yet."""
+    """A new table and its refused rows, in files that are not in place yet.
+
+    Attributes:
+        table: the file of the table.
+        refused: the rows.
+        files: everything that was written on the way, as far as it is there.
+    """
 
     table: Path
     refused: pl.LazyFrame
+    files: tuple[Path, ...]
+
+    def discard(self) -> None:
+        """Remove what is not in place."""
+        _remove(self.files)
+
+
+class _Sifted(NamedTuple):
+    """What became of the rows that ask to enter a table; the accepted ones lie in its file."""
+
+    counts: Conservation
+    facts: parquet.FileFacts
+    refused: pl.LazyFrame
+    noted: pl.LazyFrame
 
 
 @dataclass(frozen=True)
@@ -229,14 +248,18 @@ def audit(
     token = uuid4().hex
     files = {
         what: path.with_name(f".{path.name}.{token}.{what}.tmp")
-        for what in ("table", "noted", "own", "ranges", *_REFUSALS)
+        for what in ("table", "own", "once", "sifted", "ranges", "aside")
     }
     try:
         audited = _made(root, promotion, story, files, previous, at)
         yield audited if former is None else _as_recorded(audited, former, by)
     finally:
-        for file in files.values():
-            shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+        _remove(files.values())
+
+
+def _remove(files: Iterable[Path]) -> None:
+    for file in files:
+        shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
 
 
 def _as_recorded(audited: Audited, former: Publication, by: Writer) -> Audited:
@@ -260,24 +283,23 @@ def _made(
 ) -> Audited:
     made = promotion.build(None)
     lineage = promotion.lineage(made)
-    counts = _write(promotion, made, story, files, at)
-    while made.candidate.refers_to_itself and counts.rejected:
+    sifted = _write(promotion, made, story, files, at)
+    while made.candidate.refers_to_itself and sifted.counts.rejected:
         # A row that refers to one that was refused has lost what it referred to.
         files["table"].rename(files["own"])
         made = promotion.build(parquet.scan(files["own"]))
-        before, counts = counts, _write(promotion, made, story, files, at)
-        if counts.rejected == before.rejected:
+        before = sifted.counts.rejected
+        sifted = _write(promotion, made, story, files, at)
+        if sifted.counts.rejected == before:
             break
-        if counts.rejected < before.rejected:
+        if sifted.counts.rejected < before:
             raise ContractError(
                 f"{promotion.key}: which of its rows stand does not settle. A row refers to one "
                 f"that is set aside as a duplicate, and that one stands only if the row does not. "
                 f"Deduplicate before, in a table of its own. The previous table stays."
             )
-    facts = parquet.facts_of(files["table"])
+    counts, facts, refused, noted = sifted
     _check_trace(promotion.key, facts)
-    refused = _refused(files)
-    noted = parquet.scan(files["noted"]) if files["noted"].exists() else None
     rejected = counting.tallies(refused.filter(fate="rejected"), discreet=promotion.discreet)
     columns = {name: dtype for name, dtype in facts.columns.items() if name not in PROVENANCE}
     name = promotion.name
@@ -311,7 +333,7 @@ def _made(
         ),
         lineage=lineage,
     )
-    written = Written(files["table"], refused)
+    written = Written(files["table"], refused, tuple(files.values()))
     return Audited(promotion, publication, previous, facts, written)
 
 
@@ -321,23 +343,18 @@ def _write(
     story: Mapping[str, Any],
     files: Mapping[str, Path],
     at: datetime,
-) -> Conservation:
-    """Write accepted and refused rows, and check that none was lost."""
+) -> _Sifted:
+    """Write the accepted rows, set the others aside, and check that none was lost."""
     candidate = made.candidate
+    folder = files["aside"]
+    shutil.rmtree(folder, ignore_errors=True)
+    rows_in = sum(story["rows_in"].values())
     try:
-        accepted, refused, noted = _judged(candidate, promotion.waivers)
-        # One pass each: several sinks of one plan hold back what the slowest has not taken yet,
-        # which at ten million rows took three times the memory and no less time.
         [expected] = parquet.run(candidate.expected)
-        for what in _REFUSALS:
-            files[what].unlink(missing_ok=True)
-        for what, frame in refused.items():
-            parquet.run(parquet.sink(frame, files[what], {}))
-        if noted is not None:
-            parquet.run(parquet.sink(noted, files["noted"], {}))
-        if made.primary_key:
-            about = expected.item()
-            accepted = in_order(accepted, made.primary_key, about, files["ranges"])
+        sieve, in_order = _sieve(candidate, promotion.waivers, rows_in, files)
+        accepted = sieve.accepted()
+        if made.primary_key and not in_order:
+            accepted = _sorted(accepted, made.primary_key, expected.item(), files)
         stamped = _stamped(accepted, promotion.layer, at, made.marks)
         parquet.run(parquet.sink(stamped, files["table"], story))
     except pl.exceptions.PolarsError as error:
@@ -345,14 +362,14 @@ def _write(
         raise ContractError(
             f"{promotion.key}: computing it failed: {words}. The previous table stays."
         ) from error
-    fates = dict(_refused(files).group_by("fate").len().collect().iter_rows())
+    facts = parquet.facts_of(files["table"])
     counts = Conservation(
         rows_in=story["rows_in"],
         grain=made.grain,
         expected=expected.item(),
-        accepted=parquet.facts_of(files["table"]).rows,
-        rejected=fates.get("rejected", 0),
-        deduplicated=fates.get("deduplicated", 0),
+        accepted=facts.rows,
+        rejected=sieve.refused.counts["rejected"],
+        deduplicated=sieve.refused.counts["deduplicated"],
     )
     if not counts.balances:
         rows_in = ", ".join(f"{key} {rows}" for key, rows in counts.rows_in.items())
@@ -362,34 +379,40 @@ def _write(
             f"that is meant, declare grain=; if not, look for a join or a filter that drops or "
             f"doubles rows. The previous table stays."
         )
-    return counts
+    return _Sifted(counts, facts, sieve.refused.frame(), sieve.noted.frame())
 
 
-def _judged(
-    candidate: Candidate, waivers: Sequence[Waiver]
-) -> tuple[pl.LazyFrame, dict[str, pl.LazyFrame], pl.LazyFrame | None]:
-    """Judge rows one by one, then together: duplicates first, keys last.
+def _sieve(
+    candidate: Candidate, waivers: Sequence[Waiver], rows_in: int, files: Mapping[str, Path]
+) -> tuple[Sieve, bool]:
+    """What lets a candidate's rows by, and whether they then come in the order of its input.
 
-    Returns:
-        The accepted rows; what was refused, by :data:`_REFUSALS`; what was noted.
+    Rows are judged one by one, then together: duplicates first, keys last.
     """
-    judged = judge(candidate, waivers)
-    by_rules, duplicates, keyless = _REFUSALS
-    accepted, refused = judged.accepted, {by_rules: judged.refused}
-    done: set[str] = set()
-    for what, columns, step in (
-        (duplicates, candidate.by, keys.deduplicate),
-        (keyless, candidate.unique, keys.unique),
-    ):
-        if not columns or done == set(columns):
-            continue  # rows that differ in these columns already need not be looked at again
-        [hashed] = parquet.run(keys.hashes(accepted, columns))
-        again = keys.repeated(hashed[keys.HASH])
-        done = set(columns)
-        if len(again):
-            parted = step(candidate, accepted, again)
-            accepted, refused[what] = parted.accepted, parted.refused
-    return accepted, refused, judged.noted
+    if not candidate.by and not candidate.unique:
+        judgement = Judgement(candidate, waivers)
+        return Sieve(judgement, judgement.verdicts, [], files["aside"]), False
+    once = settled(candidate.frame, rows_in, files["once"])
+    judgement = Judgement(replace(candidate, frame=once.frame), waivers)
+    numbered = judgement.verdicts.with_row_index(keys.NUMBER)
+    passing = numbered.filter(judgement.passes)
+    twice = keys.duplicates(candidate, passing) if candidate.by else None
+    # Rows that differ in these columns already need not be looked at again.
+    again = candidate.unique and {*candidate.unique} != {*candidate.by}
+    shared = keys.keyless(candidate, passing, twice) if again else None
+    aside = [each for each in (twice, shared) if each is not None]
+    rows = numbered if aside else judgement.verdicts
+    return Sieve(judgement, rows, aside, files["aside"]), once.in_order
+
+
+def _sorted(
+    rows: pl.LazyFrame, keys: Sequence[str], about: int, files: Mapping[str, Path]
+) -> pl.LazyFrame:
+    """Rows by their key; the plan is executed once."""
+    if about < 2 * AT_ONCE:
+        return rows.sort(keys)
+    parquet.run(rows.sink_parquet(files["sifted"], compression="lz4", lazy=True))
+    return in_order(parquet.scan(files["sifted"]), keys, about, files["ranges"])
 
 
 def _stamped(frame: pl.LazyFrame, layer: str, at: datetime, marks: Sequence[str]) -> pl.LazyFrame:
@@ -401,10 +424,6 @@ def _stamped(frame: pl.LazyFrame, layer: str, at: datetime, marks: Sequence[str]
         pl.exclude(*CARRIED),
         *(stamps.get(name, pl.col(name)).alias(name) for name in (*marks, *PROVENANCE)),
     )
-
-
-def _refused(files: Mapping[str, Path]) -> pl.LazyFrame:
-    return pl.concat(parquet.scan(files[what]) for what in _REFUSALS if files[what].exists())
 
 
 def _expected(root: DataRoot, made: Made, story: Mapping[str, Any]) -> list[Correction]:

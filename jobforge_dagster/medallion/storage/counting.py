@@ -32,10 +32,8 @@ def tallies(refused: pl.LazyFrame, *, discreet: bool) -> dict[str, Tally]:
     return _tallied(entries.explode("entry").unnest("entry"), discreet)
 
 
-def warned(noted: pl.LazyFrame | None, *, discreet: bool) -> dict[str, Tally]:
+def warned(noted: pl.LazyFrame, *, discreet: bool) -> dict[str, Tally]:
     """Count accepted rows by the rules that warn of them; what was waived is counted apart."""
-    if noted is None:
-        return {}
     entries = noted.select(SOURCE_FILE, SOURCE_ROW, pl.col("notes").alias("entry"))
     entries = entries.explode("entry").unnest("entry")
     return _tallied(entries.filter(pl.col("waiver").is_null()), discreet)
@@ -44,7 +42,8 @@ def warned(noted: pl.LazyFrame | None, *, discreet: bool) -> dict[str, Tally]:
 def _tallied(entries: pl.LazyFrame, discreet: bool) -> dict[str, Tally]:
     first = pl.struct("message", SOURCE_FILE, SOURCE_ROW).head(EXAMPLES)
     tallied = (
-        entries.group_by("rule")
+        entries.sort(SOURCE_FILE, SOURCE_ROW, "message", nulls_last=True)
+        .group_by("rule", maintain_order=True)
         .agg(pl.col("version").first(), pl.len().alias("rows"), first.alias("examples"))
         .sort("rule")
         .collect()
@@ -66,10 +65,10 @@ def _tallied(entries: pl.LazyFrame, discreet: bool) -> dict[str, Tally]:
     }
 
 
-def waived(waivers: Sequence[Waiver], noted: pl.LazyFrame | None) -> dict[str, Waived]:
+def waived(waivers: Sequence[Waiver], noted: pl.LazyFrame) -> dict[str, Waived]:
     """The records that each waiver let in; none for one that fits no row."""
     records: dict[str, list[str]] = {waiver.id: [] for waiver in waivers}
-    if noted is not None:
+    if waivers:
         entries = noted.select(record_ids(pl.col("identity")).alias("record"), "notes")
         each = entries.explode("notes").unnest("notes").drop_nulls("waiver")
         for waiver, record in each.select("waiver", "record").collect().iter_rows():

@@ -20,6 +20,9 @@ ROW_GROUP = 131_072
 """Rows of a row group. Fixed, so that the bytes of a table follow from its rows alone, and not from
 how many files, threads or passes they came through."""
 
+LEVEL = 1
+"""Of zstd. Level 3 takes a tenth more CPU for files that are no smaller (benchmarks/speed.md)."""
+
 _STORY = frozenset(
     {"fingerprint", "inputs", "rows_in", "batches", "run_id", "written_at", "previous_run"}
 )
@@ -50,6 +53,7 @@ def sink(frame: pl.LazyFrame, path: Path, story: Mapping[str, Any]) -> pl.LazyFr
     return frame.sink_parquet(
         path,
         compression="zstd",
+        compression_level=LEVEL,
         row_group_size=ROW_GROUP,
         statistics=True,
         metadata={FOOTER: json.dumps(story, sort_keys=True)},

@@ -10,12 +10,12 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from pathlib import Path
+from uuid import uuid4
 
 import polars as pl
-from polars.io.plugins import register_io_source
 
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.provenance import (
@@ -75,14 +75,25 @@ def write(
     last = refused.select(number.max()).collect(engine="streaming").item() or 0
     standing = pl.LazyFrame(schema=RECORD) if before is None else parquet.scan(before)
 
-    def batches(*_: object) -> Iterator[pl.DataFrame]:
-        # Range by range of the source's records, so that not all originals are held at a time.
-        for place in range(last + 1):
-            some = refused.filter(number == place)
-            records = _records(some, _originals(root, some, number == place), key, run_id, at)
-            yield _continued(records, standing).collect(engine="streaming")
+    def records(place: int) -> pl.LazyFrame:
+        some = refused.filter(number == place)
+        in_order = some.sort(BATCH_ID, SOURCE_ROW, "identity", nulls_last=True)
+        originals = _originals(root, some, number == place)
+        return _continued(_records(in_order, originals, key, run_id, at), standing)
 
-    _write(path, register_io_source(batches, schema=RECORD), key, run_id)
+    if not last:
+        _write(path, records(0), key, run_id)
+        return
+    # Range by range of the source's records, so that not all originals are held at a time.
+    path.parent.mkdir(parents=True, exist_ok=True)
+    parts = [path.with_name(f".{path.name}.{uuid4().hex}.tmp") for _ in range(last + 1)]
+    try:
+        for place, part in enumerate(parts):
+            parquet.run(records(place).sink_parquet(part, compression="lz4", lazy=True))
+        _write(path, pl.concat(map(parquet.scan, parts)), key, run_id)
+    finally:
+        for part in parts:
+            part.unlink(missing_ok=True)
 
 
 def _records(

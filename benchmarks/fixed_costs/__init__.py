@@ -1,0 +1,1 @@
+"""What the tables of fixed costs and of growth share; see ``fixed.py`` and ``growth.py``."""

@@ -1,0 +1,116 @@
+"""Sifting: one pass over the rows of a table lets the accepted ones by and sets the others aside.
+
+What a row must obey by itself is computed in the plan. What is refused is rare, so only then are
+its words put together, batch by batch as the rows pass. What rows must be together is known before
+they pass (see ``keys``): the numbers of those that are to be set aside.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import polars as pl
+
+from jobforge_dagster.medallion.columns import exactly
+from jobforge_dagster.medallion.provenance import CARRIED
+from jobforge_dagster.medallion.quality.judge import NOTED, REFUSED, Fate, Judgement, refused
+from jobforge_dagster.medallion.quality.keys import NUMBER, SetAside
+
+_AT_ONCE = 100_000
+"""Rows set aside that are held in memory; what is more goes to a file."""
+
+
+class Aside:
+    """Rows of one kind that were set aside, in no order.
+
+    Args:
+        folder: where to put what is too much to hold; made when it is needed.
+        name: begins the names of the files.
+        schema: of the rows.
+    """
+
+    def __init__(self, folder: Path, name: str, schema: Mapping[str, pl.DataType]) -> None:
+        self._folder, self._name, self._schema = folder, name, schema
+        self._held: list[pl.DataFrame] = []
+        self._files: list[Path] = []
+        self._lock = threading.Lock()
+        self.counts: Counter[str] = Counter()
+        """Rows by their fate, where they have one."""
+
+    def add(self, rows: pl.DataFrame) -> None:
+        """Set rows aside; batches may come from several threads."""
+        with self._lock:
+            self._held.append(rows)
+            if "fate" in self._schema:
+                self.counts.update(rows["fate"])
+            if sum(each.height for each in self._held) >= _AT_ONCE:
+                self._keep()
+
+    def _keep(self) -> None:
+        # By PyArrow: Polars writes with threads that wait here for each other's batches.
+        import pyarrow.parquet as pq
+
+        self._folder.mkdir(exist_ok=True)
+        self._files.append(self._folder / f"{self._name}-{len(self._files):05}.parquet")
+        pq.write_table(pl.concat(self._held).to_arrow(), self._files[-1], compression="lz4")
+        self._held = []
+
+    def frame(self) -> pl.LazyFrame:
+        """All of them."""
+        held = pl.concat([pl.DataFrame(schema=self._schema), *self._held]).lazy()
+        files = [pl.scan_parquet(file, glob=False, hive_partitioning=False) for file in self._files]
+        return pl.concat([*files, held])
+
+
+class Sieve:
+    """Sifts the rows of a candidate. The plan that it gives is to be executed once.
+
+    Args:
+        judgement: the verdict on each row.
+        rows: the rows with their verdicts, numbered if any are set aside.
+        aside: rows that cannot stand together with others.
+        folder: see :class:`Aside`.
+    """
+
+    def __init__(
+        self, judgement: Judgement, rows: pl.LazyFrame, aside: Sequence[SetAside], folder: Path
+    ) -> None:
+        self._judgement, self._rows, self._aside = judgement, rows, aside
+        self._candidate = judgement.candidate
+        self._kept = [*self._candidate.columns, *CARRIED]
+        self.refused = Aside(folder, "refused", REFUSED)
+        self.noted = Aside(folder, "noted", NOTED)
+
+    def accepted(self) -> pl.LazyFrame:
+        """The rows that pass: the columns to keep and those carried along, in the plan's order."""
+        known = self._rows.collect_schema()
+        schema = pl.Schema({name: known[name] for name in self._kept})
+        return self._rows.map_batches(self._passed, streamable=True, schema=schema)
+
+    def _passed(self, rows: pl.DataFrame) -> pl.DataFrame:
+        judgement = self._judgement
+        self._refuse(rows.filter(~judgement.passes), "rejected", judgement.broken)
+        numbers = [NUMBER] if self._aside else []
+        good = rows.select(exactly(*self._kept, *numbers), judgement.passes).filter(
+            judgement.passes
+        )
+        noting = rows.filter(judgement.notes) if judgement.noting else rows.clear()
+        for each in self._aside:
+            some = each.among(good[NUMBER])
+            if some.height:
+                whole = rows.join(some, on=NUMBER).filter(judgement.passes)
+                self._refuse(whole, each.fate, each.broken, each.survivor)
+                good = good.join(some, on=NUMBER, how="anti", maintain_order="left")
+                noting = noting.join(some, on=NUMBER, how="anti")
+        if noting.height:
+            self.noted.add(judgement.notes_of(noting))
+        return good.select(exactly(*self._kept))
+
+    def _refuse(
+        self, rows: pl.DataFrame, fate: Fate, broken: pl.Expr, survivor: pl.Expr | None = None
+    ) -> None:
+        if rows.height:
+            self.refused.add(refused(self._candidate, rows, fate, broken, survivor))
