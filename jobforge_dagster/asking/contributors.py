@@ -17,6 +17,7 @@ from collections.abc import Sequence
 
 import polars as pl
 
+from jobforge_dagster.asking.lookups import numbered
 from jobforge_dagster.asking.matching import WANTED, same_rows
 from jobforge_dagster.asking.names import sql_name
 from jobforge_dagster.asking.tables import NUMBER, Tables
@@ -130,9 +131,8 @@ def _rows(tables: Tables, key: str, rows: Sequence[int]) -> pl.DataFrame:
     """Some rows of a table with all declared columns and their trace, numbered as wanted."""
     frame = tables.frame(key, numbered=True)
     declared = [name for name in frame.collect_schema() if not name.startswith("_")]
-    numbers = pl.Series(rows, dtype=pl.UInt32).unique()
     return (
-        frame.filter(pl.col(NUMBER).is_in(numbers.implode()))
+        frame.filter(numbered(NUMBER, rows))
         .select(pl.col(NUMBER).alias(WANTED), exactly(*declared), *TRACE)
         .collect(engine="streaming")
     )

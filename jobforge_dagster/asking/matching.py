@@ -13,6 +13,7 @@ from typing import Any
 
 import polars as pl
 
+from jobforge_dagster.asking.lookups import one_of
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.provenance import SOURCE_ROW, TRACE
 
@@ -93,9 +94,9 @@ def _near(wanted: pl.DataFrame, columns: Sequence[str]) -> pl.Expr:
         if len(values) == 1 and values[0] is not None:
             conditions.append(column == pl.lit(values[0], values.dtype))
         elif values.null_count():
-            conditions.append(column.is_null() | column.is_in(values.drop_nulls().implode()))
+            conditions.append(column.is_null() | one_of(name, values))
         else:
-            conditions.append(column.is_in(values.implode()))
+            conditions.append(one_of(name, values))
     return pl.all_horizontal(conditions[1:]) if len(conditions) > 1 else conditions[0]
 
 

@@ -90,7 +90,8 @@ carried = cs.by_name(*CARRIED)
 SEPARATOR = "|"
 """Stands between the files (and the batches) of a row that was made from several."""
 
-_OTHER = "__other"
+_OTHER, _LOW, _HIGH, _LACKING = "__other", "__low", "__high", "__lacking"
+_ALL_KNOWN = (SOURCE_FILE, BATCH_ID)
 _CELL, _TEXT = "\x1e", "\x1f"
 
 
@@ -186,17 +187,37 @@ def aggregate(frame: pl.LazyFrame, by: str | Sequence[str], *aggregations: pl.Ex
 
     The record number is kept where all members come from one record, and null otherwise.
     """
-    one_file = pl.struct(SOURCE_FILE, BATCH_ID).n_unique() == 1
-    one_record = one_file & (pl.col(SOURCE_ROW).n_unique() == 1)
-    return frame.group_by(by).agg(
-        *aggregations,
-        *(
-            pl.when(one_file).then(pl.col(name).first()).otherwise(_all_of(name)).alias(name)
-            for name in (SOURCE_FILE, BATCH_ID)
-        ),
-        pl.when(one_record).then(pl.col(SOURCE_ROW).first()).alias(SOURCE_ROW),
-        pl.when(pl.col(CORRECTIONS).count() > 0).then(_all_of(CORRECTIONS)).alias(CORRECTIONS),
-        pl.col(UNREAD).drop_nulls().str.join("").replace("", None),
+    every = {name: f"__every{name}" for name in (SOURCE_FILE, BATCH_ID, CORRECTIONS, UNREAD)}
+    one_file = pl.all_horizontal(
+        pl.col(every[name]).list.len() == 1 for name in (SOURCE_FILE, BATCH_ID)
+    )
+    one_record = (pl.col(_LOW) == pl.col(_HIGH)) & (pl.col(_LACKING) == 0)
+    rows = pl.col(SOURCE_ROW)
+    # What a group holds is gathered in it, and looked at once for each group.
+    return (
+        frame.group_by(by)
+        .agg(
+            *aggregations,
+            *(pl.col(name).unique().alias(every[name]) for name in _ALL_KNOWN),
+            pl.col(CORRECTIONS).drop_nulls().unique().alias(every[CORRECTIONS]),
+            pl.col(UNREAD).drop_nulls().alias(every[UNREAD]),
+            rows.min().alias(_LOW),
+            rows.max().alias(_HIGH),
+            rows.null_count().alias(_LACKING),
+        )
+        .with_columns(
+            *(
+                pl.when(one_file)
+                .then(pl.col(every[name]).list.first())
+                .otherwise(_all_of(every[name]))
+                .alias(name)
+                for name in _ALL_KNOWN
+            ),
+            pl.when(one_file & one_record).then(_LOW).alias(SOURCE_ROW),
+            _all_of(every[CORRECTIONS]).replace("", None).alias(CORRECTIONS),
+            pl.col(every[UNREAD]).list.join("").replace("", None).alias(UNREAD),
+        )
+        .drop(*every.values(), _LOW, _HIGH, _LACKING)
     )
 
 
@@ -213,6 +234,7 @@ def _both(name: str) -> pl.Expr:
     )
 
 
-def _all_of(name: str) -> pl.Expr:
-    each = pl.col(name).drop_nulls().unique().str.split(SEPARATOR).explode()
-    return each.unique().sort().str.join(SEPARATOR)
+def _all_of(lists: str) -> pl.Expr:
+    """What lists of names hold, each name once and in order; a name may stand for several."""
+    each = pl.col(lists).list.join(SEPARATOR).str.split(SEPARATOR)
+    return each.list.unique().list.sort().list.join(SEPARATOR)

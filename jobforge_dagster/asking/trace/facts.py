@@ -8,6 +8,7 @@ from typing import Any
 
 import polars as pl
 
+from jobforge_dagster.asking.lookups import numbered
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.asking.trace.model import Delivery, Refused, Row, Transition
 from jobforge_dagster.medallion.columns import exactly
@@ -89,10 +90,9 @@ def rows_of(tables: Tables, key: str, numbers: Sequence[int]) -> list[Row]:
     """
     schema = tables.declaration(key).schema
     told = list(schema.primary_key()) or schema.column_names()[:_TOLD]
-    wanted = pl.Series(numbers, dtype=pl.UInt32)
     found = (
         tables.frame(key, numbered=True)
-        .filter(pl.col(NUMBER).is_in(wanted.implode()))
+        .filter(numbered(NUMBER, numbers))
         .select(NUMBER, SOURCE_FILE, SOURCE_ROW, BATCH_ID, CORRECTIONS, exactly(*told))
         .collect(engine="streaming")
         .sort(NUMBER)
@@ -114,11 +114,13 @@ def rows_of(tables: Tables, key: str, numbers: Sequence[int]) -> list[Row]:
 
 def records_of(tables: Tables, manifest: Manifest, records: Iterable[int]) -> list[Row]:
     """Records of a delivered file, as they were delivered; those that no row represents lack."""
-    wanted = pl.Series(list(records), dtype=PROVENANCE[SOURCE_ROW])
     path = tables.root.inside(manifest.staged_file)
     found = (
-        parquet.scan(path).filter(pl.col(SOURCE_ROW).is_in(wanted.implode())).sort(SOURCE_ROW)
-    ).collect(engine="streaming")
+        parquet.scan(path)
+        .filter(numbered(SOURCE_ROW, records))
+        .sort(SOURCE_ROW)
+        .collect(engine="streaming")
+    )
     return [
         Row(
             number=None,

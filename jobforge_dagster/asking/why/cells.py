@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-import polars as pl
-
 from jobforge_dagster.asking.contributors import changed
+from jobforge_dagster.asking.lookups import numbered
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.asking.why.columns import Needed
 from jobforge_dagster.asking.why.model import Cell, Role
@@ -52,10 +51,9 @@ class Delivered:
         Raises:
             ChangedError: one came with a delivery that no longer stands.
         """
-        wanted = pl.Series(list(numbers), dtype=pl.UInt32)
         rows = (
             self._tables.frame(self._source.key, numbered=True)
-            .filter(pl.col(NUMBER).is_in(wanted.implode()))
+            .filter(numbered(NUMBER, numbers))
             .select(NUMBER, BATCH_ID, SOURCE_ROW)
             .collect(engine="streaming")
         )
@@ -117,10 +115,9 @@ class Delivered:
         self, manifest: Manifest, numbers: list[int], staged: Mapping[str, str]
     ) -> dict[int, dict[str, Any]]:
         path = self._tables.root.inside(manifest.staged_file)
-        wanted = pl.Series(numbers, dtype=pl.UInt32)
         rows = (
             parquet.scan(path)
-            .filter(pl.col(SOURCE_ROW).is_in(wanted.implode()))
+            .filter(numbered(SOURCE_ROW, numbers))
             .select(exactly(*dict.fromkeys([*staged.values(), SOURCE_ROW])))
             .collect(engine="streaming")
         )

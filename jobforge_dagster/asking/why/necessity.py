@@ -61,6 +61,7 @@ class Experiments:
     _done: dict[tuple[Record, str | None, Action, str | None], Experiment] = field(
         default_factory=dict
     )
+    _told: dict[tuple[str, str], list[str]] = field(default_factory=dict)
 
     def checked(self, found: Sequence[Found], budget: float) -> list[Cell]:
         """The cells, with a verdict for each that there is time for.
@@ -70,7 +71,7 @@ class Experiments:
             budget: seconds.
         """
         end = monotonic() + budget
-        return [self._checked(each, end) for each in found]
+        return [each.cell if monotonic() > end else self._checked(each, end) for each in found]
 
     def _checked(self, found: Found, end: float) -> Cell:
         done: list[Experiment] = []
@@ -94,8 +95,14 @@ class Experiments:
         nulls = self._source(found.record).nulls
         if found.staged is None or not _nothing(found.value, nulls):
             return []
-        column = exactly(found.staged)
-        rows = self.tables.frame(found.record.source).select(column)
+        place = found.record.source, found.staged
+        if place not in self._told:
+            self._told[place] = self._text(*place, nulls)
+        return self._told[place]
+
+    def _text(self, source: str, name: str, nulls: Collection[str]) -> list[str]:
+        column = exactly(name)
+        rows = self.tables.frame(source).select(column)
         if rows.collect_schema().dtypes() != [pl.String]:
             return []
         told = rows.filter(~column.str.strip_chars().is_in(["", *nulls])).head(1).collect()

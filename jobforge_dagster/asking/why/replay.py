@@ -15,6 +15,7 @@ from typing import Any
 
 import polars as pl
 
+from jobforge_dagster.asking.lookups import numbered
 from jobforge_dagster.asking.tables import Tables
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source, Table
@@ -71,7 +72,7 @@ class Planned:
             return rows.head(0)
         return rows.filter(
             pl.any_horizontal(
-                (pl.col(BATCH_ID) == batch) & pl.col(SOURCE_ROW).is_in(numbers)
+                (pl.col(BATCH_ID) == batch) & numbered(SOURCE_ROW, numbers)
                 for batch, numbers in batches.items()
             )
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from jobforge_dagster.asking.why.columns import Needed, upstream
@@ -197,7 +199,8 @@ class Step:
                 self.walk.complete = False
                 return numbers
         every = [(table, number) for table, rows in numbers.items() for number in rows]
-        core = [each for each in every if each in {*besides}]
+        apart = {*besides}
+        core = {each for each in every if each in apart}
         if len(every) <= _ONE_BY_ONE:
             for place, each in enumerate(every):
                 if self.walk.spent:
@@ -207,10 +210,10 @@ class Step:
                 rest = [*every[:place], *every[place + 1 :]]
                 self.walk.trials -= 1
                 if not trial.of_rows(_by_table(rest), names):
-                    core.append(each)
+                    core.add(each)
         others = [each for each in every if each not in core]
         kept = self.walk.least(lambda some: trial.of_rows(_by_table([*core, *some]), names), others)
-        chosen = {*core, *kept}
+        chosen = core.union(kept)
         return _by_table([each for each in every if each in chosen])
 
     def _more(
@@ -255,8 +258,8 @@ class Step:
 
 def _by_table(rows: Iterable[tuple[str, int]]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
-    for table, number in rows:
-        found.setdefault(table, []).append(number)
+    for table, some in groupby(rows, itemgetter(0)):
+        found.setdefault(table, []).extend([number for _, number in some])
     return found
 
 

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
+from jobforge_dagster.asking.lookups import numbered, one_of
 from jobforge_dagster.asking.matching import same
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.medallion.columns import exactly
@@ -54,16 +55,14 @@ class Trial:
     def take(self, numbers: Numbers) -> None:
         """Hold other rows of the inputs."""
         for key in self._tables.inputs(self._key):
-            these = pl.Series(sorted(numbers.get(key, ())), dtype=pl.UInt32)
-            rows = self._tables.frame(key, numbered=True).filter(
-                pl.col(NUMBER).is_in(these.implode())
-            )
+            these = numbered(NUMBER, numbers.get(key, ()))
+            rows = self._tables.frame(key, numbered=True).filter(these)
             self._rows[key] = rows.collect(engine="streaming")
 
     def of_rows(self, numbers: Numbers, columns: Sequence[str]) -> bool:
         """Whether some of the rows held make the row with the same values."""
         frames = {
-            key: rows.filter(pl.col(NUMBER).is_in(list(numbers.get(key, ())))).lazy()
+            key: rows.filter(numbered(NUMBER, numbers.get(key, ()))).lazy()
             for key, rows in self._rows.items()
         }
         return self._holds(frames, columns)
@@ -72,7 +71,7 @@ class Trial:
         """Whether the rows held make it together with others of the inputs."""
         frames = {}
         for key, rows in self._rows.items():
-            wanted = pl.col(NUMBER).is_in(rows[NUMBER].implode())
+            wanted = one_of(NUMBER, rows[NUMBER])
             for block in blocks:
                 if block.table == key:
                     inside = pl.col(NUMBER).is_between(block.start, block.stop, closed="left")

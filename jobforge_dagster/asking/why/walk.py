@@ -8,9 +8,8 @@ from math import inf
 from time import monotonic
 from typing import Any
 
-import polars as pl
-
 from jobforge_dagster.asking.contributors import INPUT, INPUT_ROW, ROW, contributors
+from jobforge_dagster.asking.lookups import numbered
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.asking.why.columns import Needed, planned_lineage
 from jobforge_dagster.asking.why.shrink import TooManyTrials, minimal
@@ -75,9 +74,8 @@ class Walk:
             self.lost |= step.lost
 
     def _values(self, key: str, rows: Iterable[int]) -> dict[int, dict[str, Any]]:
-        numbers = pl.Series(list(rows), dtype=pl.UInt32)
         frame = self.tables.frame(key, numbered=True)
-        some = frame.filter(pl.col(NUMBER).is_in(numbers.implode())).collect(engine="streaming")
+        some = frame.filter(numbered(NUMBER, rows)).collect(engine="streaming")
         return {row[NUMBER]: row for row in some.iter_rows(named=True)}
 
     def least(self, enough: Any, elements: Sequence[Any]) -> list[Any]:

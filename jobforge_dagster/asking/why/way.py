@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from itertools import islice
 from typing import Literal
 
 import polars as pl
 
+from jobforge_dagster.asking.lookups import numbered
 from jobforge_dagster.asking.tables import NUMBER, Tables
 from jobforge_dagster.asking.why import model
 from jobforge_dagster.asking.why.columns import MADE, Needed, counts
@@ -86,13 +88,9 @@ def delivered(manifest: Manifest) -> model.Hop:
 
 
 def _rows(tables: Tables, key: str, numbers: Iterable[int]) -> pl.DataFrame:
-    wanted = pl.Series(list(numbers)[:_ROWS], dtype=pl.UInt32)
-    frame = tables.frame(key, numbered=True)
-    return (
-        frame.filter(pl.col(NUMBER).is_in(wanted.implode()))
-        .drop(NUMBER)
-        .collect(engine="streaming")
-    )
+    some = numbered(NUMBER, islice(numbers, _ROWS))
+    frame = tables.frame(key, numbered=True).filter(some).drop(NUMBER)
+    return frame.collect(engine="streaming")
 
 
 def _as_typed(source: Source, columns: Mapping[str, str]) -> str:
@@ -186,9 +184,7 @@ def _noted(
     upstream = {each.key: tables.frame(each.key) for each in (*judged.upstream, table)}
     candidate = promoted.build(judged, upstream).candidate
     noted = Judgement(candidate, tables.waivers(table.key)).noted
-    if noted is None:
-        return {}
-    told = noted.select(pl.col("notes").explode()).unnest("notes").collect()
+    told = noted.select(pl.col("notes").explode()).unnest("notes")
     return {
         rule.partition(":")[2]: (waiver, message)
         for rule, waiver, message in told.select("rule", "waiver", "message").iter_rows()

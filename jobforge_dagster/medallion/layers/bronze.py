@@ -19,7 +19,7 @@ from jobforge_dagster.medallion.declare import Source, meaning_of
 from jobforge_dagster.medallion.errors import ContractError
 from jobforge_dagster.medallion.grain import EXPECTED, Grain, Groups, Rows
 from jobforge_dagster.medallion.layers import nested
-from jobforge_dagster.medallion.layers.casting import can_cast, from_grouped, from_text
+from jobforge_dagster.medallion.layers.casting import can_cast, from_bare, from_grouped
 from jobforge_dagster.medallion.layers.names import normal, trimmed
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
@@ -38,7 +38,8 @@ SOURCE_SYSTEM = "source_system"
 CAST, TEXT = "cast", "text"
 """Kinds of bronze's rules; each column has one of both, named after it."""
 
-_RAW, _TYPED, _WITHIN, _FOLLOWS = "__raw_{}", "__typed_{}", "__within_{}", "__follows_{}"
+_RAW, _BARE, _TYPED = "__raw_{}", "__bare_{}", "__typed_{}"
+_WITHIN, _FOLLOWS = "__within_{}", "__follows_{}"
 _WITHDRAW = " A delivery that came by mistake is taken out by: jobforge sources withdraw."
 _PLACE, _KEYLESS = "__place", "__keyless"
 
@@ -141,7 +142,7 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
     grain: Grain = Rows()
     if source.combine == "upsert":
         by = [_key(name) for name in source.schema.primary_key()]
-        keyless = pl.any_horizontal(_raw(name).is_null() for name in source.schema.primary_key())
+        keyless = pl.any_horizontal(_bare(name).is_null() for name in source.schema.primary_key())
         by.append(pl.when(keyless).then(pl.col(_PLACE)).alias(_KEYLESS))  # each is a row of its own
         newest = whole.group_by(by).agg(pl.col(_PLACE).max())
         frame = frame.join(newest.select(_PLACE), on=_PLACE, how="semi")
@@ -230,23 +231,26 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
             found = exactly(_WITHIN.format(column.name)).struct
             text = found.field(nested.TEXT)
             kept.append(found.field(nested.FOLLOWED).alias(_FOLLOWS.format(column.name)))
-        kept.append(
-            pl.when(~text.str.strip_chars().is_in(no_value))
-            .then(text)
-            .alias(_RAW.format(column.name))
-        )
+        kept.append(text.alias(_RAW.format(column.name)))
+        kept.append(text.str.strip_chars().alias(_BARE.format(column.name)))
         if column.name in typed:
             kept.append(staged.alias(_TYPED.format(column.name)))
     walked = delivered.frame.with_columns(
         found.alias(_WITHIN.format(name)) for name, found in inner.items()
     )
+    # Steps of their own, because what several columns share is computed once only as a column.
     frame = walked.select(kept).with_columns(
-        exactly(_TYPED.format(column.name)).alias(column.name)
-        if column.name in typed
-        else from_text(_raw(column.name), column.dtype, None).alias(column.name)
+        pl.when(~_bare(column.name).is_in(no_value))
+        .then(_raw(column.name) if column.dtype == pl.String else _bare(column.name))
+        .alias(_BARE.format(column.name))
         for column in delivered.columns
     )
-    # In a step of its own, because few texts are left to look at.
+    frame = frame.with_columns(
+        _cast(column).alias(column.name)
+        if column.name not in typed
+        else exactly(_TYPED.format(column.name)).alias(column.name)
+        for column in delivered.columns
+    )
     return frame.with_columns(
         pl.coalesce(
             from_grouped(_ungrouped(column.name, thousands), column.dtype, thousands),
@@ -258,25 +262,34 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
     )
 
 
+def _cast(column: BronzeColumn) -> pl.Expr:
+    bare = _bare(column.name)
+    return bare if column.dtype == pl.String else from_bare(bare, column.dtype)
+
+
 def _ungrouped(name: str, thousands: str) -> pl.Expr:
     """The text that did not read as it stands; a point may be meant otherwise than it read."""
-    text = _raw(name)
-    return text if thousands == "." else pl.when(exactly(name).is_null()).then(text)
+    return _bare(name) if thousands == "." else pl.when(exactly(name).is_null()).then(_bare(name))
 
 
 def _raw(name: str) -> pl.Expr:
-    """The text that a column is cast from."""
+    """The text that was delivered."""
     return exactly(_RAW.format(name))
+
+
+def _bare(name: str) -> pl.Expr:
+    """The text that a column is cast from, without padding; null where it says no value."""
+    return exactly(_BARE.format(name))
 
 
 def _key(name: str) -> pl.Expr:
     """What tells two keys apart: the value, or the text where it does not read as one."""
-    text = _raw(name).str.strip_chars()
-    return pl.coalesce(exactly(name).cast(pl.String).str.strip_chars(), text).alias(f"__key_{name}")
+    read = exactly(name).cast(pl.String).str.strip_chars()
+    return pl.coalesce(read, _bare(name).str.strip_chars()).alias(f"__key_{name}")
 
 
 def _not_cast(column: BronzeColumn) -> pl.Expr:
-    return exactly(column.name).is_null() & _raw(column.name).is_not_null()
+    return exactly(column.name).is_null() & _bare(column.name).is_not_null()
 
 
 def _rule(source: Source, column: BronzeColumn) -> Rule:
@@ -286,7 +299,7 @@ def _rule(source: Source, column: BronzeColumn) -> Rule:
         unfollowed = f" in column {column.name} has no {'.'.join(column.path)}"
         return Rule(
             id=f"{source.key}:{TEXT}.{column.name}",
-            obeyed=followed & ~_raw(column.name).str.contains("\x00", literal=True),
+            obeyed=followed & ~_bare(column.name).str.contains("\x00", literal=True),
             message=say(
                 "'",
                 shown,

@@ -26,23 +26,23 @@ def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Ex
             booleans ``true`` and ``false``. Text stays as it is. Other types allow padding.
         thousands: a separator that may group the digits of a number in threes.
     """
-    if thousands is None or not dtype.is_numeric():
-        return _ungrouped(text, dtype)
-    return pl.coalesce(from_grouped(text, dtype, thousands), _ungrouped(text, dtype))
-
-
-def from_grouped(text: pl.Expr, dtype: pl.DataType, thousands: str) -> pl.Expr:
-    """Cast a number whose digits are grouped in threes; null where they are not."""
-    bare = text.str.strip_chars()
-    mark = f"\\x{{{ord(thousands):x}}}"
-    whole = bare.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d+)?$")
-    return _ungrouped(pl.when(whole).then(bare.str.replace_all(thousands, "", literal=True)), dtype)
-
-
-def _ungrouped(text: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     if dtype == pl.String:
         return text
     bare = text.str.strip_chars()
+    if thousands is None or not dtype.is_numeric():
+        return from_bare(bare, dtype)
+    return pl.coalesce(from_grouped(bare, dtype, thousands), from_bare(bare, dtype))
+
+
+def from_grouped(bare: pl.Expr, dtype: pl.DataType, thousands: str) -> pl.Expr:
+    """Cast a number without padding whose digits are grouped in threes; null if they are not."""
+    mark = f"\\x{{{ord(thousands):x}}}"
+    whole = bare.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d+)?$")
+    return from_bare(pl.when(whole).then(bare.str.replace_all(thousands, "", literal=True)), dtype)
+
+
+def from_bare(bare: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Cast text without padding whose digits are not grouped."""
     if dtype == pl.Boolean:
         folded = bare.str.to_lowercase()
         return (

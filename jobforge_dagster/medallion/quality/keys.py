@@ -49,14 +49,19 @@ class SetAside:
     Attributes:
         fate: what becomes of them.
         rows: their numbers (:data:`NUMBER`), rising, and what ``survivor`` needs.
-        broken: the rule that they break, as a list.
+        rule: that they break.
         survivor: of a duplicate, the row that is kept.
     """
 
     fate: Fate
     rows: pl.DataFrame
-    broken: pl.Expr
+    rule: Rule
     survivor: pl.Expr | None = None
+
+    def broken_by(self, rows: pl.DataFrame) -> pl.Series:
+        """The rule as :data:`BROKEN`, for each of some rows."""
+        one = rows.select(told(self.rule).alias("said")).to_series()
+        return one.reshape((rows.height, 1)).arr.to_list().cast(BROKEN)
 
     def among(self, numbers: pl.Series) -> pl.DataFrame:
         """Those that may be among rows with some numbers, which rise."""
@@ -104,7 +109,7 @@ def duplicates(candidate: Candidate, rows: pl.LazyFrame) -> SetAside | None:
     )
     if found.is_empty():
         return None
-    return SetAside("deduplicated", found, _one(rule), pl.col(_SURVIVOR))
+    return SetAside("deduplicated", found, rule, pl.col(_SURVIVOR))
 
 
 def keyless(candidate: Candidate, rows: pl.LazyFrame, before: SetAside | None) -> SetAside | None:
@@ -130,7 +135,7 @@ def keyless(candidate: Candidate, rows: pl.LazyFrame, before: SetAside | None) -
         error_type=PRIMARY_KEY,
         demands="\n".join(candidate.unique).encode(),
     )
-    return SetAside("rejected", found, _one(rule))
+    return SetAside("rejected", found, rule)
 
 
 def _suspects(
@@ -148,7 +153,3 @@ def _suspects(
 
 def _hash(columns: Sequence[str]) -> pl.Expr:
     return pl.struct(exactly(*columns)).hash()
-
-
-def _one(rule: Rule) -> pl.Expr:
-    return pl.concat_list(told(rule)).cast(BROKEN)

@@ -23,6 +23,9 @@ _AT_ONCE = 100_000
 """Rows set aside that are held in memory; what is more goes to a file."""
 
 
+_STAYS = "__stays"
+
+
 class Aside:
     """Rows of one kind that were set aside, in no order.
 
@@ -87,30 +90,32 @@ class Sieve:
     def accepted(self) -> pl.LazyFrame:
         """The rows that pass: the columns to keep and those carried along, in the plan's order."""
         known = self._rows.collect_schema()
-        schema = pl.Schema({name: known[name] for name in self._kept})
-        return self._rows.map_batches(self._passed, streamable=True, schema=schema)
+        schema = pl.Schema({name: known[name] for name in self._kept} | {_STAYS: pl.Boolean()})
+        looked_at = self._rows.map_batches(self._look_at, streamable=True, schema=schema)
+        # Dropped by the plan: a frame's own filter copies what passes once more.
+        return looked_at.filter(_STAYS).drop(_STAYS)
 
-    def _passed(self, rows: pl.DataFrame) -> pl.DataFrame:
+    def _look_at(self, rows: pl.DataFrame) -> pl.DataFrame:
+        """Set rows aside, and say of each whether it stays."""
         judgement = self._judgement
-        self._refuse(rows.filter(~judgement.passes), "rejected", judgement.broken)
-        numbers = [NUMBER] if self._aside else []
-        good = rows.select(exactly(*self._kept, *numbers), judgement.passes).filter(
-            judgement.passes
-        )
-        noting = rows.filter(judgement.notes) if judgement.noting else rows.clear()
+        stays = rows.select(judgement.passes).to_series()
+        if not stays.all():
+            bad = rows.filter(~stays)
+            self._refuse(bad, "rejected", judgement.broken_by(bad))
         for each in self._aside:
-            some = each.among(good[NUMBER])
+            some = each.among(rows[NUMBER])
             if some.height:
-                whole = rows.join(some, on=NUMBER).filter(judgement.passes)
-                self._refuse(whole, each.fate, each.broken, each.survivor)
-                good = good.join(some, on=NUMBER, how="anti", maintain_order="left")
-                noting = noting.join(some, on=NUMBER, how="anti")
-        if noting.height:
-            self.noted.add(judgement.notes_of(noting))
-        return good.select(exactly(*self._kept))
+                lost = rows[NUMBER].is_in(some[NUMBER].implode())
+                whole = rows.filter(lost).join(some, on=NUMBER, maintain_order="left")
+                self._refuse(whole, each.fate, each.broken_by(whole), each.survivor)
+                stays = stays & ~lost
+        if judgement.noting:
+            noted = rows.filter(stays & rows.select(judgement.notes).to_series())
+            if noted.height:
+                self.noted.add(judgement.notes_of(noted))
+        return rows.select(exactly(*self._kept)).with_columns(stays.alias(_STAYS))
 
     def _refuse(
-        self, rows: pl.DataFrame, fate: Fate, broken: pl.Expr, survivor: pl.Expr | None = None
+        self, rows: pl.DataFrame, fate: Fate, broken: pl.Series, survivor: pl.Expr | None = None
     ) -> None:
-        if rows.height:
-            self.refused.add(refused(self._candidate, rows, fate, broken, survivor))
+        self.refused.add(refused(self._candidate, rows, fate, broken, survivor))

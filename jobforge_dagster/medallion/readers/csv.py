@@ -150,26 +150,24 @@ def _plain_records(file: _File, header: tuple[str, ...]) -> int | None:
     cell = rf'(?:"(?:[^"]|"")*"|[^"{between}]*)'
     record = f"^{cell}(?:{between}{cell}){{{len(header) - 1}}}$"
     lines = pl.scan_lines(file.path, name="line", glob=False).slice(1)
-    quoted = line.str.contains('"', literal=True)
-    cells = line.str.count_matches(file.delimiter, literal=True) + 1
-    count, with_quotes, irregular, marked = (
+    quoted = lines.select(line.str.contains('"', literal=True).any())
+    # Counting costs less than the pattern, but cannot tell what is quoted.
+    plain = (
+        line.str.contains(record)
+        if quoted.collect(engine="streaming").item()
+        else line.str.count_matches(file.delimiter, literal=True) == len(header) - 1
+    )
+    count, irregular, marked = (
         lines.select(
             pl.len().alias("lines"),
-            quoted.sum().alias("quoted"),
-            ((cells != len(header)) & ~quoted).sum().alias("irregular"),
+            (~plain).sum().alias("irregular"),
             # Polars takes a byte-order mark off the first record too, where it is a value.
             line.first().str.starts_with("\ufeff").fill_null(value=False).alias("marked"),
         )
         .collect(engine="streaming")
         .row(0)
     )
-    if irregular or marked:
-        return None
-    if with_quotes:  # looked at alone, because the pattern costs far more than counting
-        broken = lines.filter(quoted & ~line.str.contains(record)).select(pl.len())
-        if broken.collect(engine="streaming").item():
-            return None
-    return int(count)
+    return None if irregular or marked else int(count)
 
 
 def _rows(file: _File, reading: Reading) -> Iterator[tuple[int, Row]]:
