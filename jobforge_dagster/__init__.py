@@ -6,7 +6,12 @@ In a notebook, ``import jobforge_dagster as jf`` gives what the command line ask
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any
+
+# Polars reads this when it is imported. Half the rows that it works on at a time take a third less
+# memory for some per cent of CPU (benchmarks/results/speed.md); who knows better has set it.
+os.environ.setdefault("POLARS_IDEAL_MORSEL_SIZE", "50000")
 
 if TYPE_CHECKING:
     from jobforge_dagster.notebook import (

@@ -55,9 +55,14 @@ class Trial:
     def take(self, numbers: Numbers) -> None:
         """Hold other rows of the inputs."""
         for key in self._tables.inputs(self._key):
-            these = numbered(NUMBER, numbers.get(key, ()))
-            rows = self._tables.frame(key, numbered=True).filter(these)
-            self._rows[key] = rows.collect(engine="streaming")
+            wanted = {*numbers.get(key, ())}
+            held = self._rows.get(key)
+            if held is not None and wanted <= {*held[NUMBER]}:
+                rows = held.lazy()
+            else:
+                rows = self._tables.frame(key, numbered=True)
+            these = numbered(NUMBER, wanted)
+            self._rows[key] = rows.filter(these).collect(engine="streaming")
 
     def of_rows(self, numbers: Numbers, columns: Sequence[str]) -> bool:
         """Whether some of the rows held make the row with the same values."""

@@ -9,6 +9,7 @@ the tables: after a crash, ``settle`` brings them to what the table in place say
 from __future__ import annotations
 
 import hashlib
+import itertools
 import json
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -35,7 +36,8 @@ from jobforge_dagster.medallion.storage.deliveries import Manifest
 from jobforge_dagster.medallion.storage.publications import Publication, Writer
 from jobforge_dagster.medallion.storage.root import DataRoot
 
-_AT_ONCE = 1_000_000
+_AT_ONCE = 250_000
+"""Refused rows whose originals are held at a time."""
 
 MALFORMED = "record_shape"
 """Name of the rule that a record of a file has the shape of its header."""
@@ -71,29 +73,41 @@ def write(
         at: the time of the run's transition.
         before: what the table refused until now; records that stay keep their history.
     """
-    number = pl.col(SOURCE_ROW).fill_null(0) // _AT_ONCE
-    last = refused.select(number.max()).collect(engine="streaming").item() or 0
     standing = pl.LazyFrame(schema=RECORD) if before is None else parquet.scan(before)
 
-    def records(place: int) -> pl.LazyFrame:
-        some = refused.filter(number == place)
+    def records(among: pl.Expr) -> pl.LazyFrame:
+        some = refused.filter(among)
         in_order = some.sort(BATCH_ID, SOURCE_ROW, "identity", nulls_last=True)
-        originals = _originals(root, some, number == place)
-        return _continued(_records(in_order, originals, key, run_id, at), standing)
+        return _continued(
+            _records(in_order, _originals(root, some, among), key, run_id, at), standing
+        )
 
-    if not last:
-        _write(path, records(0), key, run_id)
+    ranges = _ranges(refused)
+    if len(ranges) == 1:
+        _write(path, records(ranges[0]), key, run_id)
         return
     # Range by range of the source's records, so that not all originals are held at a time.
     path.parent.mkdir(parents=True, exist_ok=True)
-    parts = [path.with_name(f".{path.name}.{uuid4().hex}.tmp") for _ in range(last + 1)]
+    parts = [path.with_name(f".{path.name}.{uuid4().hex}.tmp") for _ in ranges]
     try:
-        for place, part in enumerate(parts):
-            parquet.run(records(place).sink_parquet(part, compression="lz4", lazy=True))
+        for among, part in zip(ranges, parts, strict=True):
+            parquet.run(records(among).sink_parquet(part, compression="lz4", lazy=True))
         _write(path, pl.concat(map(parquet.scan, parts)), key, run_id)
     finally:
         for part in parts:
             part.unlink(missing_ok=True)
+
+
+def _ranges(refused: pl.LazyFrame) -> list[pl.Expr]:
+    """Conditions on the number of a record that part refused rows into some :data:`_AT_ONCE`."""
+    number = pl.col(SOURCE_ROW).fill_null(0)
+    numbers = refused.select(number).collect(engine="streaming").to_series().sort()
+    starts = numbers.gather_every(_AT_ONCE).unique(maintain_order=True).to_list()[1:]
+    bounds = [0, *(start for start in starts if start), None]
+    return [
+        number >= low if high is None else number.is_between(low, high, closed="left")
+        for low, high in itertools.pairwise(bounds)
+    ]
 
 
 def _records(
