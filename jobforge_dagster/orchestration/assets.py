@@ -139,6 +139,7 @@ def staged_asset(source: Source, known: Known) -> dg.AssetsDefinition:
 
 def bronze_asset(source: Source, known: Known, as_of: AsOf | None = None) -> dg.AssetsDefinition:
     """The asset that names and types a staged delivery."""
+    version = source_version(source)
 
     @dg.asset(
         key=_key(source.key),
@@ -149,7 +150,7 @@ def bronze_asset(source: Source, known: Known, as_of: AsOf | None = None) -> dg.
             "dagster/column_schema": declared_columns(source.schema, keys=False),
             "dagster/table_name": f"bronze.{source.name}",
         },
-        code_version=source_version(source),
+        code_version=version,
         check_specs=check_specs(source, _key(source.key)),
         **_policy(source, {source.origin.licence.code}),
         kinds={source.layer, "parquet"},
@@ -159,7 +160,7 @@ def bronze_asset(source: Source, known: Known, as_of: AsOf | None = None) -> dg.
     ) -> Iterator[Any]:
         step = _step(context, known.root, source, source.key)
         with told_to_people(step):
-            promotion, extra = _promote_source(known, source, as_of)
+            promotion, extra = _promote_source(known, source, version, as_of)
         if extra:
             context.log.warning(
                 f"{source.key}: {', '.join(extra)} not declared; kept as text. Declare what "
@@ -173,7 +174,7 @@ def bronze_asset(source: Source, known: Known, as_of: AsOf | None = None) -> dg.
 
 def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.AssetsDefinition:
     """The asset of a declared silver or gold table."""
-    root = known.root
+    root, version = known.root, table_version(table)
     names = {_argument(upstream.key): upstream for upstream in table.upstream}
 
     @dg.asset(
@@ -182,7 +183,7 @@ def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.Ass
         io_manager_key="medallion",
         description=table.description,
         metadata=table_definition_metadata(table, questions_of(table, known.declared.marts)),
-        code_version=table_version(table),
+        code_version=version,
         check_specs=check_specs(table, _key(table.key)),
         **_policy(table, _licences(table)),
         kinds={table.layer, "parquet"},
@@ -197,7 +198,7 @@ def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.Ass
             waivers = waivers_in_force(root, table, as_of.moment if as_of else now())
             promotion = Promotion(
                 key=table.key,
-                code_version=table_version(table),
+                code_version=version,
                 inputs=inputs,
                 build=lambda own: promoted.build(table, upstream, own),
                 max_rejected=table.max_rejected,
@@ -216,7 +217,7 @@ def table_asset(table: Table, known: Known, as_of: AsOf | None = None) -> dg.Ass
 
 
 def _promote_source(
-    known: Known, source: Source, as_of: AsOf | None
+    known: Known, source: Source, version: str, as_of: AsOf | None
 ) -> tuple[Promotion, list[str]]:
     root = known.root
     manifests = deliveries.standing(root, source, as_of.moment if as_of else None)
@@ -230,7 +231,7 @@ def _promote_source(
     )
     promotion = Promotion(
         key=source.key,
-        code_version=source_version(source),
+        code_version=version,
         inputs={source.staged_key: deliveries_input(manifests)},
         build=lambda _: bronze.build(source, delivered),
         max_rejected=source.max_rejected,

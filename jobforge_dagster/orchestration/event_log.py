@@ -25,10 +25,9 @@ from typing import Any
 from uuid import uuid4
 
 import sqlalchemy as sql
-from dagster import AssetKey, DagsterEventType, DagsterRun, EventLogEntry, EventLogRecord
-from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster import DagsterEventType, DagsterRun, EventLogEntry
 from dagster._core.storage.event_log.polling_event_watcher import SqlPollingEventWatcher
-from dagster._core.storage.event_log.schema import AssetKeyTable, SqlEventLogStorageTable
+from dagster._core.storage.event_log.schema import SqlEventLogStorageTable
 from dagster._core.storage.event_log.sqlite.consolidated_sqlite_event_log import (
     SQLITE_EVENT_LOG_FILENAME,
 )
@@ -42,9 +41,9 @@ from sqlalchemy.engine import Connection, Engine
 from jobforge_dagster.medallion.storage import living
 from jobforge_dagster.medallion.storage.atomic import alone
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.orchestration import event_rows
 from jobforge_dagster.orchestration.history import RUN_ENDS, TOLD_OF, catch_up, say
 from jobforge_dagster.orchestration.runs import MADE_OF, begun
+from jobforge_dagster.orchestration.swift_log import SwiftEventLog
 
 Told = tuple[int, EventLogEntry]
 """An event with its id."""
@@ -57,12 +56,11 @@ _SINCE = (
 
 _WRITES = "jobforge_writes"
 _RUNS_REMEMBERED = 2
-_MATERIALIZATIONS_REMEMBERED = 200
 
 os.environ.setdefault("DAGSTER_EVENT_BATCH_SIZE", "1000")  # what a run plans is one transaction
 
 
-class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
+class EmbeddedEventLog(SwiftEventLog):
     """All events in one SQLite file; each that concerns the catalog is projected once stored."""
 
     def __init__(self, base_dir: str, inst_data: ConfigurableClassData | None = None) -> None:
@@ -71,8 +69,6 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
         self._watcher: SqlPollingEventWatcher | None = None
         self._identity: str | None = None
         self._seen: dict[str, list[Told]] = {}
-        self._there: set[str] = set()
-        self._latest: dict[str, tuple[str, EventLogRecord]] = {}
         with alone(Path(base_dir) / ".lock"):
             file = Path(base_dir) / f"{SQLITE_EVENT_LOG_FILENAME}.db"
             if file.exists() and not file.stat().st_size:
@@ -88,7 +84,7 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
         stored: list[Told] = []
         with self._one_transaction() as connection:
             for event in events:
-                event_id = self._add(connection, event)
+                event_id = self.add(connection, event)
                 if event.dagster_event_type in MADE_OF:
                     stored.append((event_id, event))
         for each in stored:
@@ -100,74 +96,6 @@ class EmbeddedEventLog(ConsolidatedSqliteEventLogStorage):
         told = [each for each in stored if each[1].dagster_event_type in TOLD_OF]
         if told:
             catch_up(self, told)
-
-    def _add(self, connection: Connection, event: EventLogEntry) -> int:
-        """Write the rows of an event; its id."""
-        if not (event_rows.is_plain(event) and self._is_of_this_dagster(connection)):
-            super().store_event(event)
-            newest = connection.exec_driver_sql("SELECT max(id) FROM event_logs").scalar_one()
-            return int(newest)
-        event_id, record = event_rows.add(connection, event)
-        told = event.dagster_event
-        if told is not None and told.asset_key is not None:
-            self._store_asset_event_tags(connection, [event], [event_id])
-            if record is not None:
-                key = told.asset_key.to_string()
-                self._latest.pop(key, None)
-                if len(self._latest) == _MATERIALIZATIONS_REMEMBERED:
-                    del self._latest[next(iter(self._latest))]
-                self._latest[key] = (record, EventLogRecord(event_id, event))
-        return event_id
-
-    def _get_latest_materialization_records(
-        self, raw_asset_rows: Iterable[Any]
-    ) -> Mapping[AssetKey, EventLogRecord | None]:
-        """What the rows of assets hold; a text that was made here need not be read again."""
-        found: dict[AssetKey, EventLogRecord | None] = {}
-        rest = []
-        for row in raw_asset_rows:
-            text, record = self._latest.get(row["asset_key"], (None, None))
-            key = AssetKey.from_db_string(row["asset_key"])
-            if key and text and row["last_materialization"] == text and not row["asset_details"]:
-                found[key] = record
-            else:
-                rest.append(row)
-        if rest:
-            found.update(super()._get_latest_materialization_records(rest))
-        return found
-
-    # Dagster looks up several times an event which tables and columns there are. One that is there
-    # stays.
-    def has_table(self, table_name: str) -> bool:
-        """Whether there is a table."""
-        if table_name not in self._there:
-            with self._connect() as connection:
-                if not sql.inspect(connection).has_table(table_name):
-                    return False
-            self._there.add(table_name)
-        return True
-
-    def has_asset_key_col(self, column_name: str) -> bool:
-        """Whether the table of the assets has a column."""
-        column = f"{AssetKeyTable.name}.{column_name}"
-        if column not in self._there:
-            if not super().has_asset_key_col(column_name):
-                return False
-            self._there.add(column)
-        return True
-
-    def _is_of_this_dagster(self, connection: Connection) -> bool:
-        """Whether the tables are as this Dagster knows them, and not those of an older one."""
-        if event_rows.__name__ not in self._there:
-            inspector = sql.inspect(connection)
-            for table in event_rows.TABLES:
-                if not inspector.has_table(table.name):
-                    return False
-                there = {column["name"] for column in inspector.get_columns(table.name)}
-                if not {column.name for column in table.columns} <= there:
-                    return False
-            self._there.add(event_rows.__name__)
-        return True
 
     def is_all_since(self, event_id: int, told: Sequence[Told]) -> bool:
         """Whether these are the events that concern the catalog since one of them."""

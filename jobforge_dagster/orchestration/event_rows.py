@@ -117,23 +117,17 @@ def add(connection: Connection, event: EventLogEntry) -> tuple[int, str | None]:
     }
     event_id: int = connection.exec_driver_sql(_EVENT, row).lastrowid
     kind = event.dagster_event_type
+    asset = {"asset_key": key, "last_run_id": event.run_id, "last_materialization_timestamp": when}
     if kind in ASSET_CHECK_EVENTS:
         _add_check(connection, event, event_id, text, when)
     elif kind == DagsterEventType.ASSET_MATERIALIZATION:
         record = record_text(event_id, text)
-        told_of_asset = {"last_materialization": record, "last_run_id": event.run_id}
-        connection.exec_driver_sql(
-            _MATERIALIZED,
-            {"asset_key": key, "last_materialization_timestamp": when} | told_of_asset,
-        )
+        connection.exec_driver_sql(_MATERIALIZED, asset | {"last_materialization": record})
         return event_id, record
     elif kind == DagsterEventType.ASSET_MATERIALIZATION_PLANNED:
-        planned = {"last_run_id": event.run_id, "last_materialization_timestamp": when}
-        connection.exec_driver_sql(_WILL_BE_MATERIALIZED, {"asset_key": key} | planned)
+        connection.exec_driver_sql(_WILL_BE_MATERIALIZED, asset)
     elif kind == DagsterEventType.ASSET_OBSERVATION:
-        connection.exec_driver_sql(
-            _OBSERVED, {"asset_key": key, "last_materialization_timestamp": when}
-        )
+        connection.exec_driver_sql(_OBSERVED, asset)
     return event_id, None
 
 

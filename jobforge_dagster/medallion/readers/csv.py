@@ -37,6 +37,8 @@ from jobforge_dagster.medallion.readers.text import Text, inspect
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 1000
 """Records that are looked at to detect the delimiter."""
+_HEAD = 1 << 20
+"""Bytes that tell soon that a file has quotes."""
 _WIDEST = 2000
 """Columns of a plain file: the expression that proves it grows with them, and is bounded."""
 
@@ -150,11 +152,10 @@ def _plain_records(file: _File, header: tuple[str, ...]) -> int | None:
     cell = rf'(?:"(?:[^"]|"")*"|[^"{between}]*)'
     record = f"^{cell}(?:{between}{cell}){{{len(header) - 1}}}$"
     lines = pl.scan_lines(file.path, name="line", glob=False).slice(1)
-    quoted = lines.select(line.str.contains('"', literal=True).any())
     # Counting costs less than the pattern, but cannot tell what is quoted.
     plain = (
         line.str.contains(record)
-        if quoted.collect(engine="streaming").item()
+        if _has_quotes(file.path, lines)
         else line.str.count_matches(file.delimiter, literal=True) == len(header) - 1
     )
     count, irregular, marked = (
@@ -168,6 +169,14 @@ def _plain_records(file: _File, header: tuple[str, ...]) -> int | None:
         .row(0)
     )
     return None if irregular or marked else int(count)
+
+
+def _has_quotes(path: Path, lines: pl.LazyFrame) -> bool:
+    with path.open("rb") as file:
+        if b'"' in file.read(_HEAD):
+            return True
+    quoted = lines.select(pl.col("line").str.contains('"', literal=True).any())
+    return bool(quoted.collect(engine="streaming").item())
 
 
 def _rows(file: _File, reading: Reading) -> Iterator[tuple[int, Row]]:

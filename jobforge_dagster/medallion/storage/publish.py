@@ -92,7 +92,7 @@ def input_of(root: DataRoot, key: str) -> Input | None:
         batches=tuple(story["batches"]),
         source_files=told.source_files if told else (),
         read=Read(
-            rows=parquet.facts_of(path).rows,
+            rows=told.conservation.accepted if told else parquet.facts_of(path).rows,
             files=1,
             sha256=told.sha256 if told else sha256_of(path),
         ),
