@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import polars as pl
@@ -10,8 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobforge_dagster.asking.diff import merging
+from jobforge_dagster.medallion.layers.plan import is_row_by_row
 from jobforge_dagster.medallion.quality import keys, sift
-from jobforge_dagster.medallion.storage import audit, ordering, quarantine, settling
+from jobforge_dagster.medallion.storage import ordering, quarantine, settling, writing
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import SHOP
 
@@ -82,7 +84,7 @@ def test_a_large_table_is_the_one_that_is_made_at_once(
     packages = domains(shop=shop).packages
     at_once = _built(packages, tmp_path / "at-once")
     monkeypatch.setattr(settling, "SMALL", 10)
-    monkeypatch.setattr(audit, "AT_ONCE", 5)
+    monkeypatch.setattr(writing, "AT_ONCE", 5)
     monkeypatch.setattr(ordering, "AT_ONCE", 5)
     monkeypatch.setattr(sift, "_AT_ONCE", 3)
     monkeypatch.setattr(quarantine, "_AT_ONCE", 6)
@@ -97,3 +99,46 @@ def test_a_large_table_is_the_one_that_is_made_at_once(
     assert _records(at_once) == _records(large)
     assert len(_records(large)) > 20
     assert not list(large.path.rglob("*.tmp"))
+
+
+@given(keys=st.lists(st.integers(0, 40), min_size=1, max_size=40, unique=True), data=st.data())
+def test_tables_in_another_order_are_compared_or_said_to_be_unsorted(
+    keys: list[int], data: st.DataObject
+) -> None:
+    before, after = (
+        pl.DataFrame({"key": data.draw(st.permutations(keys))}).lazy() for _ in range(2)
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(merging, "AT_ONCE", 4)
+        try:
+            pairs = list(merging.ranges(before, after, ["key"]))
+        except merging.UnsortedError:
+            return
+
+    assert all(sorted(left["key"]) == sorted(right["key"]) for left, right in pairs)
+    assert sum(left.height for left, _ in pairs) == len(keys)
+
+
+@pytest.mark.parametrize(
+    ("function", "alone"),
+    [
+        (
+            lambda rows: rows.filter(pl.col("a") > 1).select("l", b=pl.col("a").cast(pl.String)),
+            True,
+        ),
+        (lambda rows: rows.with_columns(pl.col("l").list.sum()), True),
+        (lambda rows: rows.with_columns(pl.col("l").list.sample(1)), False),
+        (lambda rows: rows.with_columns(pl.col("a").shift()), False),
+        (lambda rows: rows.with_columns(pl.col("a").sum()), False),
+        (lambda rows: rows.with_columns(pl.col("a").rank().over("l")), False),
+        (lambda rows: rows.sort("a"), False),
+        (lambda rows: rows.join(rows, on="a"), False),
+        (lambda rows: rows.with_columns(pl.col("a").map_batches(lambda each: each)), False),
+    ],
+)
+def test_only_what_is_made_row_by_row_is_taken_to_be(
+    tmp_path: Path, function: Callable[[pl.LazyFrame], pl.LazyFrame], alone: bool
+) -> None:
+    pl.DataFrame({"a": [1, 2], "l": [[1], [2, 3]]}).write_parquet(tmp_path / "rows.parquet")
+
+    assert is_row_by_row(function(pl.scan_parquet(tmp_path / "rows.parquet"))) is alone

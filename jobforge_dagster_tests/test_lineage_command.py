@@ -179,7 +179,7 @@ def test_what_only_decides_is_told_when_asked(shop: Lake) -> None:
         "│   └── silver.order (rows)\n"
         "└── gold.dim_customer (rows)\n"
         "    ├── silver.order.amount (filter) [see above]\n"
-        "    ├── silver.order.customer (filter, group_by, sort)\n"
+        "    ├── silver.order.customer (filter, group_by, join, sort)\n"
         "    │   └── silver.order (rows)\n"
         "    └── silver.order (rows)\n"
     )

@@ -193,18 +193,21 @@ def aggregate(frame: pl.LazyFrame, by: str | Sequence[str], *aggregations: pl.Ex
     )
     one_record = (pl.col(_LOW) == pl.col(_HIGH)) & (pl.col(_LACKING) == 0)
     rows = pl.col(SOURCE_ROW)
-    # What a group holds is gathered in it, and looked at once for each group.
+    keys = [by] if isinstance(by, str) else list(by)
+    figures = frame.group_by(keys).agg(
+        *aggregations,
+        rows.min().alias(_LOW),
+        rows.max().alias(_HIGH),
+        rows.null_count().alias(_LACKING),
+    )
+    # Apart from the figures, because what gathers texts in its groups holds every row of them.
+    known = (
+        frame.select(*keys, *every)
+        .group_by(keys)
+        .agg(pl.col(name).drop_nulls().unique().alias(every[name]) for name in every)
+    )
     return (
-        frame.group_by(by)
-        .agg(
-            *aggregations,
-            *(pl.col(name).unique().alias(every[name]) for name in _ALL_KNOWN),
-            pl.col(CORRECTIONS).drop_nulls().unique().alias(every[CORRECTIONS]),
-            pl.col(UNREAD).drop_nulls().alias(every[UNREAD]),
-            rows.min().alias(_LOW),
-            rows.max().alias(_HIGH),
-            rows.null_count().alias(_LACKING),
-        )
+        figures.join(known, on=keys, how="left", nulls_equal=True)
         .with_columns(
             *(
                 pl.when(one_file)
@@ -215,7 +218,7 @@ def aggregate(frame: pl.LazyFrame, by: str | Sequence[str], *aggregations: pl.Ex
             ),
             pl.when(one_file & one_record).then(_LOW).alias(SOURCE_ROW),
             _all_of(every[CORRECTIONS]).replace("", None).alias(CORRECTIONS),
-            pl.col(every[UNREAD]).list.join("").replace("", None).alias(UNREAD),
+            pl.col(every[UNREAD]).list.sort().list.join("").replace("", None).alias(UNREAD),
         )
         .drop(*every.values(), _LOW, _HIGH, _LACKING)
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -74,7 +75,8 @@ def compare(
         parts = None if output is None else folder / "differing"
         found = Collected(keys if keyed else (), columns, limit, parts)
         if parts is not None:
-            parts.mkdir(exist_ok=True)
+            shutil.rmtree(parts, ignore_errors=True)  # of a try that found out too late
+            parts.mkdir()
         for earlier, later in ranges(left, right, keys):
             pair = (earlier, later) if keyed else (numbered(earlier), numbered(later))
             by = keys if keyed else (HASH, NUMBER)
@@ -85,7 +87,7 @@ def compare(
 
     try:
         return collected()
-    except UnsortedError:  # written before tables were sorted
+    except UnsortedError:  # a large table keeps the order of its records
         left, right = (sorted_by(each, keys, folder) for each in (left, right))
         return collected()
 

@@ -45,7 +45,10 @@ def ranges(before: pl.LazyFrame, after: pl.LazyFrame, keys: Sequence[str]) -> It
     while more:
         left.fill(stuck)
         right.fill(stuck)
-        bound = _lowest([*left.last(), *right.last()], keys)
+        lowest = _lowest([*left.last(), *right.last()], keys)
+        if past is not None and lowest is not None and not past(lowest).all():
+            raise UnsortedError
+        bound = _bound(lowest, keys)
         pair = left.take(bound, past), right.take(bound, past)
         more, stuck = bound is not None, not any(rows.height for rows in pair)
         past = bound
@@ -128,11 +131,14 @@ class _Side:
         return taken
 
 
-def _lowest(keys: Sequence[pl.DataFrame], names: Sequence[str]) -> _Bound | None:
-    if not keys:
+def _lowest(keys: Sequence[pl.DataFrame], names: Sequence[str]) -> pl.DataFrame | None:
+    return pl.concat(keys).sort(names).head(1) if keys else None
+
+
+def _bound(key: pl.DataFrame | None, names: Sequence[str]) -> _Bound | None:
+    if key is None:
         return None
-    lowest = pl.concat(keys).sort(names).head(1)
-    values = [pl.lit(lowest[name]).first() for name in names]
+    values = [pl.lit(key[name]).first() for name in names]
 
     def reached(rows: pl.DataFrame) -> pl.Series:
         return rows.select(_reached(list(zip(names, values, strict=True)))).to_series()

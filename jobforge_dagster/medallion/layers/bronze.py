@@ -145,7 +145,7 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
         keyless = pl.any_horizontal(_bare(name).is_null() for name in source.schema.primary_key())
         by.append(pl.when(keyless).then(pl.col(_PLACE)).alias(_KEYLESS))  # each is a row of its own
         newest = whole.group_by(by).agg(pl.col(_PLACE).max())
-        frame = frame.join(newest.select(_PLACE), on=_PLACE, how="semi")
+        frame = frame.join(newest.select(_PLACE), on=_PLACE, how="semi", maintain_order="left")
         rows = newest.select(pl.len())
         grain = Groups(source.schema.primary_key())
     candidate = Candidate(
@@ -252,9 +252,8 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
         for column in delivered.columns
     )
     return frame.with_columns(
-        pl.coalesce(
-            from_grouped(_ungrouped(column.name, thousands), column.dtype, thousands),
-            exactly(column.name),
+        from_grouped(
+            _ungrouped(column.name, thousands), column.dtype, thousands, exactly(column.name)
         ).alias(column.name)
         for thousands in (source.thousands,)
         for column in delivered.columns

@@ -31,14 +31,15 @@ def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Ex
     bare = text.str.strip_chars()
     if thousands is None or not dtype.is_numeric():
         return from_bare(bare, dtype)
-    return pl.coalesce(from_grouped(bare, dtype, thousands), from_bare(bare, dtype))
+    return from_grouped(bare, dtype, thousands, from_bare(bare, dtype))
 
 
-def from_grouped(bare: pl.Expr, dtype: pl.DataType, thousands: str) -> pl.Expr:
-    """Cast a number without padding whose digits are grouped in threes; null if they are not."""
+def from_grouped(bare: pl.Expr, dtype: pl.DataType, thousands: str, otherwise: pl.Expr) -> pl.Expr:
+    """Cast a number without padding whose digits are grouped in threes; others are as they are."""
     mark = f"\\x{{{ord(thousands):x}}}"
     whole = bare.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d+)?$")
-    return from_bare(pl.when(whole).then(bare.str.replace_all(thousands, "", literal=True)), dtype)
+    joined = pl.when(whole).then(bare.str.replace_all(thousands, "", literal=True))
+    return pl.when(whole).then(from_bare(joined, dtype)).otherwise(otherwise)
 
 
 def from_bare(bare: pl.Expr, dtype: pl.DataType) -> pl.Expr:

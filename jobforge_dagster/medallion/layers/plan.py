@@ -96,7 +96,7 @@ def _looks_around(nodes: Any, expression: int) -> bool:
     if kind == "Function":
         name = str(node.function_data[0]) if node.function_data else ""
         alone = name in _OF_ONE_VALUE or name.startswith(_OF_ONE_VALUE_TOO)
-        if not alone or name in _REDUCING:
+        if not alone or name in _REDUCING or name == "ListFunction.Sample":
             return True
     elif kind not in {"BinaryExpr", "Cast", "Column", "Literal", "Ternary"}:
         return True

@@ -23,7 +23,7 @@ def of_made(made: Made, waivers: Sequence[Waiver], tables: Mapping[str, Path]) -
     """The lineage of a table: what its code plans, and what the audit does with the rows.
 
     Rules and foreign keys decide which rows are accepted. Duplicates are set aside and keys made
-    unique, which groups rows by them; the table is sorted by its key.
+    unique, which groups rows by them; the table is sorted by its key, unless it is large.
 
     Args:
         made: as the layer plans it.

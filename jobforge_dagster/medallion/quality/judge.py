@@ -90,7 +90,7 @@ class Made:
         candidate: the rows and their rules.
         corrections: those that were applied on the way.
         marks: columns carried along that are written with the table.
-        primary_key: of the table, by which it is sorted.
+        primary_key: of the table.
         grain: what a row stands for, in words.
     """
 
@@ -198,7 +198,7 @@ def _gathered(rows: pl.DataFrame, words: Mapping[str, pl.Expr], dtype: pl.DataTy
         words: what is said if a verdict is false, by its column.
         dtype: of the list.
     """
-    place = "__place"
+    place = "__row"
     numbered = rows.with_row_index(place)
     said = [
         some.select(place, each.alias("said"))

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 from uuid import uuid4
 
 import polars as pl
@@ -25,28 +25,21 @@ from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.lineage.documents import TableSources
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
-    CARRIED,
-    INGESTED_AT,
-    LAYER,
     PROVENANCE,
     SOURCE_FILE,
 )
-from jobforge_dagster.medallion.quality import keys
-from jobforge_dagster.medallion.quality.judge import Candidate, Judgement, Made
-from jobforge_dagster.medallion.quality.sift import Sieve
+from jobforge_dagster.medallion.quality.judge import Made
 from jobforge_dagster.medallion.quality.waivers import Waiver, version
 from jobforge_dagster.medallion.storage import counting, deliveries, parquet, publications
 from jobforge_dagster.medallion.storage.atomic import sweep
-from jobforge_dagster.medallion.storage.ordering import AT_ONCE, in_order
 from jobforge_dagster.medallion.storage.publications import (
-    Conservation,
     Publication,
     Read,
     Writer,
 )
 from jobforge_dagster.medallion.storage.quality_facts import measured, schema_version
 from jobforge_dagster.medallion.storage.root import DataRoot
-from jobforge_dagster.medallion.storage.settling import settled
+from jobforge_dagster.medallion.storage.writing import write
 
 
 @dataclass(frozen=True)
@@ -128,15 +121,6 @@ class Written:
     def discard(self) -> None:
         """Remove what is not in place."""
         _remove(self.files)
-
-
-class _Sifted(NamedTuple):
-    """What became of the rows that ask to enter a table; the accepted ones lie in its file."""
-
-    counts: Conservation
-    facts: parquet.FileFacts
-    refused: pl.LazyFrame
-    noted: pl.LazyFrame
 
 
 @dataclass(frozen=True)
@@ -283,13 +267,13 @@ def _made(
 ) -> Audited:
     made = promotion.build(None)
     lineage = promotion.lineage(made)
-    sifted = _write(promotion, made, story, files, at)
+    sifted = write(promotion, made, story, files, at)
     while made.candidate.refers_to_itself and sifted.counts.rejected:
         # A row that refers to one that was refused has lost what it referred to.
         files["table"].rename(files["own"])
         made = promotion.build(parquet.scan(files["own"]))
         before = sifted.counts.rejected
-        sifted = _write(promotion, made, story, files, at)
+        sifted = write(promotion, made, story, files, at)
         if sifted.counts.rejected == before:
             break
         if sifted.counts.rejected < before:
@@ -335,95 +319,6 @@ def _made(
     )
     written = Written(files["table"], refused, tuple(files.values()))
     return Audited(promotion, publication, previous, facts, written)
-
-
-def _write(
-    promotion: Promotion,
-    made: Made,
-    story: Mapping[str, Any],
-    files: Mapping[str, Path],
-    at: datetime,
-) -> _Sifted:
-    """Write the accepted rows, set the others aside, and check that none was lost."""
-    candidate = made.candidate
-    folder = files["aside"]
-    shutil.rmtree(folder, ignore_errors=True)
-    rows_in = sum(story["rows_in"].values())
-    try:
-        [expected] = parquet.run(candidate.expected)
-        sieve, in_order = _sieve(candidate, promotion.waivers, rows_in, files)
-        accepted = sieve.accepted()
-        if made.primary_key and not in_order:
-            accepted = _sorted(accepted, made.primary_key, expected.item(), files)
-        stamped = _stamped(accepted, promotion.layer, at, made.marks)
-        parquet.run(parquet.sink(stamped, files["table"], story))
-    except pl.exceptions.PolarsError as error:
-        words = counting.WITHHELD if promotion.discreet else str(error)
-        raise ContractError(
-            f"{promotion.key}: computing it failed: {words}. The previous table stays."
-        ) from error
-    facts = parquet.facts_of(files["table"])
-    counts = Conservation(
-        rows_in=story["rows_in"],
-        grain=made.grain,
-        expected=expected.item(),
-        accepted=facts.rows,
-        rejected=sieve.refused.counts["rejected"],
-        deduplicated=sieve.refused.counts["deduplicated"],
-    )
-    if not counts.balances:
-        rows_in = ", ".join(f"{key} {rows}" for key, rows in counts.rows_in.items())
-        raise ContractError(
-            f"{promotion.key}: its rows do not balance. By its grain ({made.grain}) the inputs "
-            f"({rows_in}) give {counts.expected} rows, but its function made {counts.made}. If "
-            f"that is meant, declare grain=; if not, look for a join or a filter that drops or "
-            f"doubles rows. The previous table stays."
-        )
-    return _Sifted(counts, facts, sieve.refused.frame(), sieve.noted.frame())
-
-
-def _sieve(
-    candidate: Candidate, waivers: Sequence[Waiver], rows_in: int, files: Mapping[str, Path]
-) -> tuple[Sieve, bool]:
-    """What lets a candidate's rows by, and whether they then come in the order of its input.
-
-    Rows are judged one by one, then together: duplicates first, keys last.
-    """
-    if not candidate.by and not candidate.unique:
-        judgement = Judgement(candidate, waivers)
-        return Sieve(judgement, judgement.verdicts, [], files["aside"]), False
-    once = settled(candidate.frame, rows_in, files["once"])
-    judgement = Judgement(replace(candidate, frame=once.frame), waivers)
-    numbered = judgement.verdicts.with_row_index(keys.NUMBER)
-    passing = numbered.filter(judgement.passes)
-    twice = keys.duplicates(candidate, passing) if candidate.by else None
-    # Rows that differ in these columns already need not be looked at again.
-    again = candidate.unique and {*candidate.unique} != {*candidate.by}
-    shared = keys.keyless(candidate, passing, twice) if again else None
-    aside = [each for each in (twice, shared) if each is not None]
-    rows = numbered if aside else judgement.verdicts
-    return Sieve(judgement, rows, aside, files["aside"]), once.in_order
-
-
-def _sorted(
-    rows: pl.LazyFrame, keys: Sequence[str], about: int, files: Mapping[str, Path]
-) -> pl.LazyFrame:
-    """Rows by their key; the plan is executed once."""
-    if about < 2 * AT_ONCE:
-        return rows.sort(keys)
-    parquet.run(rows.sink_parquet(files["sifted"], compression="lz4", lazy=True))
-    return in_order(parquet.scan(files["sifted"]), keys, about, files["ranges"])
-
-
-def _stamped(frame: pl.LazyFrame, layer: str, at: datetime, marks: Sequence[str]) -> pl.LazyFrame:
-    stamps = {
-        INGESTED_AT: pl.lit(at).cast(PROVENANCE[INGESTED_AT]),
-        LAYER: pl.lit(layer),
-    }
-    return frame.select(
-        pl.exclude(*CARRIED),
-        *(stamps.get(name, pl.col(name)).alias(name) for name in (*marks, *PROVENANCE)),
-    )
 
 
 def _expected(root: DataRoot, made: Made, story: Mapping[str, Any]) -> list[Correction]:

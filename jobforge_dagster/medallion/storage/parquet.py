@@ -21,7 +21,8 @@ ROW_GROUP = 131_072
 how many files, threads or passes they came through."""
 
 LEVEL = 1
-"""Of zstd. Level 3 takes a tenth more CPU for files that are no smaller (benchmarks/speed.md)."""
+"""Of zstd. Level 3 takes a tenth more CPU for files that are no smaller (measured on
+the workload of benchmarks/speed)."""
 
 _STORY = frozenset(
     {"fingerprint", "inputs", "rows_in", "batches", "run_id", "written_at", "previous_run"}
@@ -61,9 +62,15 @@ def sink(frame: pl.LazyFrame, path: Path, story: Mapping[str, Any]) -> pl.LazyFr
     )
 
 
-def run(*plans: pl.LazyFrame) -> list[pl.DataFrame]:
-    """Execute plans, writes among them, in one streaming pass; what they share is computed once."""
-    return pl.collect_all(plans, engine="streaming")
+def run(*plans: pl.LazyFrame, lean: bool = False) -> list[pl.DataFrame]:
+    """Execute plans, writes among them, in one streaming pass; what they share is computed once.
+
+    Args:
+        plans: to execute.
+        lean: whether to compute it as often as it is needed instead of holding its rows.
+    """
+    how = pl.QueryOptFlags(comm_subplan_elim=not lean)
+    return pl.collect_all(plans, engine="streaming", optimizations=how)
 
 
 def scan(path: Path | list[Path], *, number: str | None = None, first: int = 0) -> pl.LazyFrame:

@@ -77,7 +77,7 @@ def write(
 
     def records(among: pl.Expr) -> pl.LazyFrame:
         some = refused.filter(among)
-        in_order = some.sort(BATCH_ID, SOURCE_ROW, "identity", nulls_last=True)
+        in_order = some.sort(BATCH_ID, SOURCE_ROW, "identity", "row", nulls_last=True)
         return _continued(
             _records(in_order, _originals(root, some, among), key, run_id, at), standing
         )

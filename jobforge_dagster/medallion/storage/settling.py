@@ -45,5 +45,6 @@ def settled(frame: pl.LazyFrame, rows_in: int, file: Path) -> Settled:
         return Settled(rows.lazy(), in_order=False)
     if is_row_by_row(frame):
         return Settled(frame, in_order=True)
-    parquet.run(frame.sink_parquet(file, compression="lz4", statistics=False, lazy=True))
+    written = frame.sink_parquet(file, compression="lz4", statistics=False, lazy=True)
+    parquet.run(written, lean=True)
     return Settled(parquet.scan(file), in_order=False)

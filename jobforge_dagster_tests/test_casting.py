@@ -1,0 +1,66 @@
+"""Text is cast as a pattern of what a number is says, although numbers are cast without it."""
+
+from __future__ import annotations
+
+import re
+from decimal import Decimal, InvalidOperation
+
+import polars as pl
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from jobforge_dagster.medallion.layers.casting import from_text
+
+NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]+)?")
+TYPES = (pl.Int8(), pl.UInt16(), pl.Int64(), pl.Float32(), pl.Float64(), pl.Decimal(4, 2))
+
+
+def reads(text: str, dtype: pl.DataType, thousands: str | None) -> bool:
+    """Whether a text is a number of a type."""
+    bare = text.strip()
+    if thousands:
+        mark = re.escape(thousands)
+        if re.fullmatch(rf"[+-]?[0-9]{{1,3}}({mark}[0-9]{{3}})+(\.[0-9]+)?", bare):
+            bare = bare.replace(thousands, "")
+    if not NUMBER.fullmatch(bare):
+        return False
+    if dtype.is_integer():
+        low, high = pl.select(low=dtype.min(), high=dtype.max()).row(0)
+        return bool(re.fullmatch("[+-]?[0-9]+", bare)) and low <= int(bare) <= high
+    if isinstance(dtype, pl.Decimal):
+        return True  # how much of it fits is for Polars to say
+    try:
+        largest = pl.select(dtype.max()).item()
+        return abs(Decimal(bare)) <= Decimal(largest)
+    except InvalidOperation:
+        return False
+
+
+@given(
+    text=st.text("0123456789,. +-eE_naifNI\u00a0\u0661\uff11'", max_size=9),
+    dtype=st.sampled_from(TYPES),
+    thousands=st.sampled_from([None, ",", ".", " ", "'"]),
+)
+@example("nan", pl.Float64(), None)
+@example("-inf", pl.Float32(), None)
+@example("1_0", pl.Int64(), None)
+@example("1,0000", pl.Int64(), ",")
+@example("128", pl.Int8(), None)
+@example("1.000", pl.Float64(), ".")
+def test_a_number_reads_if_it_is_one(text: str, dtype: pl.DataType, thousands: str | None) -> None:
+    found = pl.select(from_text(pl.lit(text), dtype, thousands)).item()
+
+    expected = reads(text, dtype, thousands)
+    assert found is None if not expected else found is not None or isinstance(dtype, pl.Decimal)
+
+
+@pytest.mark.parametrize("dtype", [pl.Float64(), pl.Decimal(10, 2)])
+def test_a_point_may_group_digits(dtype: pl.DataType) -> None:
+    found = pl.select(from_text(pl.lit("1.234"), dtype, ".")).item()
+
+    assert found == 1234
+
+
+def test_what_is_grouped_and_does_not_fit_is_no_fraction() -> None:
+    assert pl.select(from_text(pl.lit("1.234"), pl.Decimal(4, 2), ".")).item() is None
