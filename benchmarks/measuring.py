@@ -33,6 +33,9 @@ TAIL = 5_000
 """Characters of its output that a failure tells."""
 PR_SET_CHILD_SUBREAPER = 36
 
+_HINDERING = ("PYTHONDONTWRITEBYTECODE",)
+"""Without it what is run has the bytecode that what is installed has."""
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -65,11 +68,12 @@ def measure(
         CalledProcessError: It failed. `output` is the tail of what it wrote.
         TimeoutExpired: It took too long; `output` as above.
     """
+    given = os.environ if env is None else env
     with tempfile.TemporaryFile() as output, _adopting():
         began = time.perf_counter()
         process = subprocess.Popen(
             command,
-            env=env,
+            env={name: told for name, told in given.items() if name not in _HINDERING},
             cwd=cwd,
             stdin=subprocess.DEVNULL,
             stdout=output,
