@@ -7,6 +7,7 @@ import gc
 import importlib
 import itertools
 import json
+import os
 import shutil
 import sys
 import textwrap
@@ -39,9 +40,19 @@ settings.register_profile(
 )
 settings.load_profile("jobforge")
 quicken()
+# Tests write a module, run it and write it anew within the second and the length by which Python
+# tells whether its bytecode is out of date.
+sys.dont_write_bytecode = True
+os.environ["PYTHONDONTWRITEBYTECODE"] = "1"
 
 
-LONG = ("test_damaged_files", "test_sensor", "test_command_line", "test_catalog_runs")
+LONG = (
+    "test_why_real",
+    "test_damaged_files",
+    "test_sensor",
+    "test_command_line",
+    "test_catalog_runs",
+)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
