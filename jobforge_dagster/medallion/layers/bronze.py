@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 import polars as pl
@@ -19,7 +19,13 @@ from jobforge_dagster.medallion.declare import Source, meaning_of
 from jobforge_dagster.medallion.errors import ContractError
 from jobforge_dagster.medallion.grain import EXPECTED, Grain, Groups, Rows
 from jobforge_dagster.medallion.layers import nested
-from jobforge_dagster.medallion.layers.casting import can_cast, from_bare, from_grouped
+from jobforge_dagster.medallion.layers.casting import (
+    can_cast,
+    casts_as_it_stands,
+    finite,
+    from_bare,
+    ungrouped,
+)
 from jobforge_dagster.medallion.layers.names import normal, trimmed
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
@@ -38,7 +44,7 @@ SOURCE_SYSTEM = "source_system"
 CAST, TEXT = "cast", "text"
 """Kinds of bronze's rules; each column has one of both, named after it."""
 
-_RAW, _BARE, _TYPED = "__raw_{}", "__bare_{}", "__typed_{}"
+_RAW, _BARE, _UNGROUPED, _TYPED = "__raw_{}", "__bare_{}", "__ungrouped_{}", "__typed_{}"
 _WITHIN, _FOLLOWS = "__within_{}", "__follows_{}"
 _WITHDRAW = " A delivery that came by mistake is taken out by: jobforge sources withdraw."
 _PLACE, _KEYLESS = "__place", "__keyless"
@@ -142,7 +148,9 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
     grain: Grain = Rows()
     if source.combine == "upsert":
         by = [_key(name) for name in source.schema.primary_key()]
-        keyless = pl.any_horizontal(_bare(name).is_null() for name in source.schema.primary_key())
+        keyless = pl.any_horizontal(
+            exactly(name).is_null() & _bare(name).is_null() for name in source.schema.primary_key()
+        )
         by.append(pl.when(keyless).then(pl.col(_PLACE)).alias(_KEYLESS))  # each is a row of its own
         newest = whole.group_by(by).agg(pl.col(_PLACE).max())
         frame = frame.join(newest.select(_PLACE), on=_PLACE, how="semi", maintain_order="left")
@@ -207,7 +215,6 @@ def gathered(
 def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
     """The columns, typed, each beside its text (see :func:`_raw`), and the trace."""
     types = delivered.frame.collect_schema()
-    no_value = ["", *source.nulls]
     kept = [pl.col(name) for name in (*TRACE, _PLACE) if name in types]
     typed = {
         column.name
@@ -232,43 +239,72 @@ def _named(source: Source, delivered: Delivered) -> pl.LazyFrame:
             text = found.field(nested.TEXT)
             kept.append(found.field(nested.FOLLOWED).alias(_FOLLOWS.format(column.name)))
         kept.append(text.alias(_RAW.format(column.name)))
-        kept.append(text.str.strip_chars().alias(_BARE.format(column.name)))
         if column.name in typed:
             kept.append(staged.alias(_TYPED.format(column.name)))
     walked = delivered.frame.with_columns(
         found.alias(_WITHIN.format(name)) for name, found in inner.items()
     )
-    # Steps of their own, because what several columns share is computed once only as a column.
-    frame = walked.select(kept).with_columns(
+    return _cast(source, walked.select(kept), delivered.columns, typed)
+
+
+def _cast(
+    source: Source, frame: pl.LazyFrame, columns: Sequence[BronzeColumn], typed: Collection[str]
+) -> pl.LazyFrame:
+    """Columns beside their texts: the text without padding that is left to read, and the value.
+
+    Most numbers read as they stand; only what then is left has padding taken off, is compared with
+    what stands for no value, and is freed of separators. Each is a step of its own, because what
+    several columns share is computed once only as a column.
+
+    Args:
+        source: the declaration.
+        frame: the texts (see :func:`_raw`).
+        columns: to cast.
+        typed: names of those that were delivered with their type.
+    """
+    no_value = ["", *source.nulls]
+    at_once = {
+        column.name: column.dtype
+        for column in columns
+        if column.name not in typed and casts_as_it_stands(column.dtype, no_value, source.thousands)
+    }
+    frame = frame.with_columns(
+        _raw(name).cast(dtype, strict=False).alias(name) for name, dtype in at_once.items()
+    ).with_columns(
+        finite(exactly(name), dtype).alias(name)
+        for name, dtype in at_once.items()
+        if dtype.is_float()
+    )
+    frame = frame.with_columns(
+        (pl.when(exactly(name).is_null()).then(_raw(name)) if name in at_once else _raw(name))
+        .str.strip_chars()
+        .alias(_BARE.format(name))
+        for name in (column.name for column in columns)
+    ).with_columns(
         pl.when(~_bare(column.name).is_in(no_value))
         .then(_raw(column.name) if column.dtype == pl.String else _bare(column.name))
         .alias(_BARE.format(column.name))
-        for column in delivered.columns
+        for column in columns
     )
     frame = frame.with_columns(
-        _cast(column).alias(column.name)
-        if column.name not in typed
-        else exactly(_TYPED.format(column.name)).alias(column.name)
-        for column in delivered.columns
+        ungrouped(_bare(column.name), column.dtype, source.thousands).alias(
+            _UNGROUPED.format(column.name)
+        )
+        for column in columns
+        if column.dtype != pl.String
     )
     return frame.with_columns(
-        from_grouped(
-            _ungrouped(column.name, thousands), column.dtype, thousands, exactly(column.name)
-        ).alias(column.name)
-        for thousands in (source.thousands,)
-        for column in delivered.columns
-        if thousands and column.name not in typed and column.dtype.is_numeric()
+        _value(column, at_once, typed).alias(column.name) for column in columns
     )
 
 
-def _cast(column: BronzeColumn) -> pl.Expr:
-    bare = _bare(column.name)
-    return bare if column.dtype == pl.String else from_bare(bare, column.dtype)
-
-
-def _ungrouped(name: str, thousands: str) -> pl.Expr:
-    """The text that did not read as it stands; a point may be meant otherwise than it read."""
-    return _bare(name) if thousands == "." else pl.when(exactly(name).is_null()).then(_bare(name))
+def _value(column: BronzeColumn, at_once: Collection[str], typed: Collection[str]) -> pl.Expr:
+    if column.name in typed:
+        return exactly(_TYPED.format(column.name))
+    if column.dtype == pl.String:
+        return _bare(column.name)
+    rest = from_bare(exactly(_UNGROUPED.format(column.name)), column.dtype)
+    return pl.coalesce(exactly(column.name), rest) if column.name in at_once else rest
 
 
 def _raw(name: str) -> pl.Expr:
@@ -277,7 +313,7 @@ def _raw(name: str) -> pl.Expr:
 
 
 def _bare(name: str) -> pl.Expr:
-    """The text that a column is cast from, without padding; null where it says no value."""
+    """The text that is left to read, without padding; null where it says no value, or was read."""
     return exactly(_BARE.format(name))
 
 

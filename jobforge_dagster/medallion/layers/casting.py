@@ -6,6 +6,8 @@ to quarantine with the text.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import polars as pl
 
 # Integers and floats need it not: of what else Polars' cast takes, none is finite.
@@ -29,17 +31,30 @@ def from_text(text: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Ex
     if dtype == pl.String:
         return text
     bare = text.str.strip_chars()
+    return from_bare(ungrouped(bare, dtype, thousands), dtype)
+
+
+def casts_as_it_stands(dtype: pl.DataType, no_value: Sequence[str], thousands: str | None) -> bool:
+    """Whether a text that casts to a type without further ado surely means that value.
+
+    Args:
+        dtype: the declared type.
+        no_value: texts that stand for no value.
+        thousands: a separator that may group the digits of a number in threes.
+    """
+    if not (dtype.is_integer() or dtype.is_float()):
+        return False
+    doubtful = pl.Series([*no_value, *([f"1{thousands}234"] if thousands else [])], dtype=pl.String)
+    return doubtful.cast(dtype, strict=False).is_null().all()
+
+
+def ungrouped(bare: pl.Expr, dtype: pl.DataType, thousands: str | None) -> pl.Expr:
+    """Text without padding, without the separators if it is a number of groups of three digits."""
     if thousands is None or not dtype.is_numeric():
-        return from_bare(bare, dtype)
-    return from_grouped(bare, dtype, thousands, from_bare(bare, dtype))
-
-
-def from_grouped(bare: pl.Expr, dtype: pl.DataType, thousands: str, otherwise: pl.Expr) -> pl.Expr:
-    """Cast a number without padding whose digits are grouped in threes; others are as they are."""
+        return bare
     mark = f"\\x{{{ord(thousands):x}}}"
     whole = bare.str.contains(rf"^[+-]?\d{{1,3}}(?:{mark}\d{{3}})+(?:\.\d+)?$")
-    joined = pl.when(whole).then(bare.str.replace_all(thousands, "", literal=True))
-    return pl.when(whole).then(from_bare(joined, dtype)).otherwise(otherwise)
+    return pl.when(whole).then(bare.str.replace_all(thousands, "", literal=True)).otherwise(bare)
 
 
 def from_bare(bare: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -59,6 +74,12 @@ def from_bare(bare: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         return bare.str.to_datetime(strict=False).cast(dtype, strict=False)
     if not (dtype.is_integer() or dtype.is_float()):
         bare = pl.when(bare.str.contains(_NUMBER)).then(bare)
-    cast = bare.cast(dtype, strict=False)
-    # Polars reads "nan" and "inf" as floats; no publisher's figure is meant by them.
+    return finite(bare.cast(dtype, strict=False), dtype)
+
+
+def finite(cast: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """A cast value; null where it is not finite.
+
+    Polars reads "nan" and "inf" as floats; no publisher's figure is meant by them.
+    """
     return pl.when(cast.is_finite()).then(cast) if dtype.is_float() else cast
