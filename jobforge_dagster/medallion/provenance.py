@@ -200,9 +200,10 @@ def aggregate(frame: pl.LazyFrame, by: str | Sequence[str], *aggregations: pl.Ex
         rows.max().alias(_HIGH),
         rows.null_count().alias(_LACKING),
     )
-    # Apart from the figures, because what gathers texts in its groups holds every row of them.
+    # Apart from the figures, and each only once: gathering texts in groups holds all that comes.
     known = (
         frame.select(*keys, *every)
+        .unique()
         .group_by(keys)
         .agg(pl.col(name).drop_nulls().unique().alias(every[name]) for name in every)
     )

@@ -293,8 +293,9 @@ def _cast(
         for column in columns
         if column.dtype != pl.String
     )
-    return frame.with_columns(
-        _value(column, at_once, typed).alias(column.name) for column in columns
+    values = (_value(column, at_once, typed).alias(column.name) for column in columns)
+    return frame.with_columns(values).drop(
+        _UNGROUPED.format(column.name) for column in columns if column.dtype != pl.String
     )
 
 

@@ -129,17 +129,25 @@ class Judgement:
     @property
     def verdicts(self) -> pl.LazyFrame:
         """The rows with the verdicts on them."""
+        return self.of(self.candidate.frame)
+
+    def of(self, frame: pl.LazyFrame) -> pl.LazyFrame:
+        """Rows of the candidate with the verdicts on them.
+
+        Args:
+            frame: all of them, or some if each is judged by itself.
+        """
         obeyed = {name: rule.obeyed.fill_null(value=True) for name, rule in self._rules.items()}
         good = [
             pl.any_horizontal(pl.col(name), *(waiver.fits for waiver in self._waived[name]))
             for name in self._rejecting
         ]
         passes = pl.all_horizontal(good) if good else pl.lit(value=True)
-        frame = self.candidate.frame.with_columns(**obeyed).with_columns(passes.alias(_PASSES))
+        judged = frame.with_columns(**obeyed).with_columns(passes.alias(_PASSES))
         if not self.noting:
-            return frame
+            return judged
         noting = pl.any_horizontal(~pl.col(name) for name in self.noting)
-        return frame.with_columns(noting.alias(_NOTING))
+        return judged.with_columns(noting.alias(_NOTING))
 
     @property
     def passes(self) -> pl.Expr:

@@ -14,7 +14,7 @@ import polars as pl
 
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.provenance import SOURCE_FILE, SOURCE_ROW
-from jobforge_dagster.medallion.quality.judge import BROKEN, Candidate, Fate, told
+from jobforge_dagster.medallion.quality.judge import BROKEN, Fate, Judgement, told
 from jobforge_dagster.medallion.quality.rules import (
     PRIMARY_KEY,
     Rule,
@@ -72,15 +72,17 @@ class SetAside:
         return self.rows.slice(first, last - first)
 
 
-def duplicates(candidate: Candidate, rows: pl.LazyFrame) -> SetAside | None:
-    """All but the first row of each group by the declared order.
+def duplicates(judgement: Judgement, *, alone: bool) -> SetAside | None:
+    """Of the rows that pass by themselves, all but the first of each group by the declared order.
 
     Args:
-        candidate: says by which columns, and in which order.
-        rows: rows that pass by themselves, numbered; executed twice.
+        judgement: of a candidate whose rows are numbered; it says by which columns, and in which
+            order. Its plan is executed twice.
+        alone: whether each row is judged by itself.
     """
+    candidate = judgement.candidate
     order = [*candidate.by, *candidate.order, SOURCE_FILE, SOURCE_ROW]
-    suspects = _suspects(rows, candidate.by, order)
+    suspects = _suspects(judgement, candidate.by, order, alone=alone)
     if suspects is None:
         return None
     rule = Rule(
@@ -112,15 +114,16 @@ def duplicates(candidate: Candidate, rows: pl.LazyFrame) -> SetAside | None:
     return SetAside("deduplicated", found, rule, pl.col(_SURVIVOR))
 
 
-def keyless(candidate: Candidate, rows: pl.LazyFrame, before: SetAside | None) -> SetAside | None:
+def keyless(judgement: Judgement, before: SetAside | None, *, alone: bool) -> SetAside | None:
     """Every row that shares its primary key with another: none is better than the rest.
 
     Args:
-        candidate: says what is the key.
-        rows: rows that pass by themselves, numbered; executed twice.
+        judgement: see :func:`duplicates`.
         before: rows that are set aside already.
+        alone: see :func:`duplicates`.
     """
-    suspects = _suspects(rows, candidate.unique, list(candidate.unique))
+    candidate = judgement.candidate
+    suspects = _suspects(judgement, candidate.unique, list(candidate.unique), alone=alone)
     if suspects is None:
         return None
     if before is not None:
@@ -139,16 +142,19 @@ def keyless(candidate: Candidate, rows: pl.LazyFrame, before: SetAside | None) -
 
 
 def _suspects(
-    rows: pl.LazyFrame, columns: Sequence[str], kept: Sequence[str]
+    judgement: Judgement, columns: Sequence[str], kept: Sequence[str], *, alone: bool
 ) -> pl.DataFrame | None:
-    """The rows whose hash repeats; ``None`` if there are none."""
+    """The rows that pass and whose hash repeats; ``None`` if there are none."""
+    rows = judgement.candidate.frame
+    # Of all rows: to judge them would cost more than to look at a few too many.
     hashed = hashes(rows, columns).collect(engine="streaming")[HASH]
     again = repeated(hashed)
     if again.is_empty():
         return None
     suspect = _hash(columns).is_in(again.implode())
+    judged = judgement.of(rows.filter(suspect)) if alone else judgement.verdicts.filter(suspect)
     wanted = exactly(NUMBER, *dict.fromkeys(kept))
-    return rows.filter(suspect).select(wanted).collect(engine="streaming")
+    return judged.filter(judgement.passes).select(wanted).collect(engine="streaming")
 
 
 def _hash(columns: Sequence[str]) -> pl.Expr:

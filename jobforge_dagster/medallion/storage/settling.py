@@ -26,10 +26,12 @@ class Settled:
     Attributes:
         frame: gives the same rows in the same order each time.
         in_order: whether that order is the one of what it is made of.
+        held: whether the rows are held in memory.
     """
 
     frame: pl.LazyFrame
-    in_order: bool
+    in_order: bool = False
+    held: bool = False
 
 
 def settled(frame: pl.LazyFrame, rows_in: int, file: Path) -> Settled:
@@ -42,9 +44,9 @@ def settled(frame: pl.LazyFrame, rows_in: int, file: Path) -> Settled:
     """
     if rows_in <= SMALL:
         [rows] = parquet.run(frame)
-        return Settled(rows.lazy(), in_order=False)
+        return Settled(rows.lazy(), held=True)
     if is_row_by_row(frame):
         return Settled(frame, in_order=True)
     written = frame.sink_parquet(file, compression="lz4", statistics=False, lazy=True)
     parquet.run(written, lean=True)
-    return Settled(parquet.scan(file), in_order=False)
+    return Settled(parquet.scan(file))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import polars as pl
 
 from jobforge_dagster.medallion.errors import ContractError
+from jobforge_dagster.medallion.layers.plan import is_row_by_row
 from jobforge_dagster.medallion.provenance import CARRIED, INGESTED_AT, LAYER, PROVENANCE
 from jobforge_dagster.medallion.quality import keys
 from jobforge_dagster.medallion.quality.judge import Candidate, Judgement, Made
@@ -102,15 +103,15 @@ def _sieve(
         judgement = Judgement(candidate, waivers)
         return Sieve(judgement, judgement.verdicts, [], files["aside"]), False
     once = settled(candidate.frame, rows_in, files["once"])
-    judgement = Judgement(replace(candidate, frame=once.frame), waivers)
-    numbered = judgement.verdicts.with_row_index(keys.NUMBER)
-    passing = numbered.filter(judgement.passes)
-    twice = keys.duplicates(candidate, passing) if candidate.by else None
+    numbered = replace(candidate, frame=once.frame.with_row_index(keys.NUMBER))
+    judgement = Judgement(numbered, waivers)
+    alone = not once.held and is_row_by_row(judgement.of(once.frame))
+    twice = keys.duplicates(judgement, alone=alone) if candidate.by else None
     # Rows that differ in these columns already need not be looked at again.
     again = candidate.unique and {*candidate.unique} != {*candidate.by}
-    shared = keys.keyless(candidate, passing, twice) if again else None
+    shared = keys.keyless(judgement, twice, alone=alone) if again else None
     aside = [each for each in (twice, shared) if each is not None]
-    rows = numbered if aside else judgement.verdicts
+    rows = judgement.verdicts if aside else judgement.of(once.frame)
     return Sieve(judgement, rows, aside, files["aside"]), once.in_order
 
 
