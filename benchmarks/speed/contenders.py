@@ -36,12 +36,14 @@ class Contender:
         name: short, for files.
         title: for people.
         floor: whether it is a script without any platform.
+        limit: whether it is a script that shows what the layers by themselves cost.
         environment: name of its virtual environment; ``None`` for the project's own.
     """
 
     name: str
     title: str
     floor: bool = False
+    limit: bool = False
     environment: str | None = None
 
     def command(self, source: Path, dimension: Path, out: Path) -> tuple[list[str], dict[str, str]]:
@@ -231,6 +233,7 @@ def _lay(file: Path, place: Path) -> None:
 CONTENDERS: tuple[Contender, ...] = (
     Script("polars", "Floor: Polars script", floor=True, script="floor/polars_floor.py"),
     Script("duckdb", "Floor: DuckDB script", floor=True, script="floor/duckdb_floor.py"),
+    Script("layered", "Layer by layer: Polars script", limit=True, script="floor/layered.py"),
     Ours("ours", "JobForge"),
     Dbt("dbt", "dbt-duckdb", environment="dbt"),
     SqlMesh("sqlmesh", "SQLMesh (DuckDB)", environment="sqlmesh"),

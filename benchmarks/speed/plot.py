@@ -22,6 +22,7 @@ OURS, FLOORS = "#c8102e", "#24292f"
 PEERS = ("#2f6db5", "#2a8a6d", "#b06f00", "#7b4fa3", "#5f7280")
 STYLES: dict[Kind, tuple[str, float]] = {
     "floor": ("--", 1.6),
+    "limit": (":", 1.6),
     "ours": ("-", 3.4),
     "peer": ("-", 1.8),
 }
@@ -56,7 +57,7 @@ def _sizes(result: Result, entrant: Entrant) -> list[int]:
 def _colours(racing: Sequence[Entrant]) -> dict[str, str]:
     peers = [each.name for each in racing if each.kind == "peer"]
     found = {name: PEERS[place % len(PEERS)] for place, name in enumerate(peers)}
-    others = {"ours": OURS, "floor": FLOORS}
+    others = {"ours": OURS, "floor": FLOORS, "limit": FLOORS}
     return found | {each.name: others[each.kind] for each in racing if each.kind in others}
 
 

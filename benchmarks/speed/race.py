@@ -118,6 +118,8 @@ def entrants() -> list[Entrant]:
 def _kind(contender: Contender) -> Kind:
     if contender.floor:
         return "floor"
+    if contender.limit:
+        return "limit"
     return "ours" if contender.environment is None else "peer"
 
 

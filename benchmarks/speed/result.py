@@ -12,7 +12,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel
 
-Kind = Literal["floor", "ours", "peer", "start"]
+Kind = Literal["floor", "limit", "ours", "peer", "start"]
 What = Literal["wall", "cpu", "peak"]
 
 

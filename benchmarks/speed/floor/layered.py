@@ -1,0 +1,101 @@
+"""The workload as a Polars script that makes one layer after the other, each from a file.
+
+    python layered.py SOURCE DIMENSION OUT
+
+What the floor does in one pass is done here as layers ask for it: the source is hashed and staged,
+bronze is made of the staged file, silver of bronze, the fact of silver. No platform, no rules in
+words, no lineage. Beside the floor this tells what layers that can each be made again cost by
+themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+import uuid
+from datetime import UTC, datetime
+from pathlib import Path
+
+import polars as pl
+from polars_floor import (
+    DIMENSION,
+    KEY,
+    MEANS,
+    NAMES,
+    SUMS,
+    broken,
+    hash_of_key,
+    obeys_code,
+    obeys_range,
+    repeated,
+    typed,
+)
+
+
+def main(source: Path, dimension: Path, out: Path) -> None:
+    """Write all tables of the workload into a folder.
+
+    Args:
+        source: CSV file of facts.
+        dimension: CSV file of occupations.
+        out: an empty folder.
+    """
+    with source.open("rb") as file:
+        hashlib.file_digest(file, "sha256")
+    batch = str(uuid.uuid4())
+
+    def sink(frame: pl.LazyFrame, table: str, file: Path | None = source) -> pl.LazyFrame:
+        stamps = {
+            "_source_file": pl.lit(file.name if file else None),
+            "_ingested_at": pl.lit(datetime.now(UTC)),
+            "_batch_id": pl.lit(batch),
+            "_layer": pl.lit(table if table in {"staged", "bronze", "silver"} else "gold"),
+        }
+        return frame.with_columns(**(stamps if file else {})).sink_parquet(
+            out / f"{table}.parquet", compression="zstd", compression_level=1, lazy=True
+        )
+
+    def write(*sinks: pl.LazyFrame) -> None:
+        pl.collect_all(sinks, engine="streaming")
+
+    write(sink(pl.scan_csv(source, infer_schema=False), "staged"))
+    judged = (
+        pl.scan_parquet(out / "staged.parquet")
+        .with_columns(typed())
+        .with_columns(broken().alias("rule"))
+    )
+    read = judged.filter(pl.col("rule").ne_missing("number")).select(*NAMES.values())
+    rejected = judged.filter(pl.col("rule").is_not_null()).select(*NAMES, "rule")
+    write(sink(read, "bronze"), sink(rejected, "quarantine", None))
+
+    bronze = pl.scan_parquet(out / "bronze.parquet")
+    numbered = bronze.drop("_source_file", "_ingested_at", "_batch_id", "_layer")
+    numbered = numbered.with_row_index("row")
+    good = numbered.filter(obeys_code(), obeys_range())
+    again = repeated(good.select(hash_of_key()).collect(engine="streaming").to_series())
+    suspects = (
+        good.select("row", *KEY, hash_of_key())
+        .filter(pl.col("hash").is_in(again.implode()))
+        .collect(engine="streaming")
+        .sort("row")
+    )
+    repeats = suspects.filter(~pl.struct(KEY).is_first_distinct())["row"]
+    write(sink(good.filter(~pl.col("row").is_in(repeats.implode())).drop("row"), "silver"))
+
+    occupations = (
+        pl.scan_csv(dimension, infer_schema=False)
+        .rename(DIMENSION)
+        .with_columns(pl.col("teer", "broad_category").cast(pl.Int8))
+    )
+    write(sink(occupations, "dim", dimension))
+    years = (
+        pl.scan_parquet(out / "silver.parquet")
+        .group_by("noc_code", "year")
+        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col(SUMS).sum(), pl.col(MEANS).mean())
+    )
+    teers = pl.scan_parquet(out / "dim.parquet").select("noc_code", "teer")
+    write(sink(years.join(teers, on="noc_code"), "fact"))
+
+
+if __name__ == "__main__":
+    main(*map(Path, sys.argv[1:4]))
