@@ -21,6 +21,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from jobforge_dagster.medallion.layers import staged
+from jobforge_dagster.medallion.readers import Reading, read
 from jobforge_dagster_tests.conftest import Domains, Lake, Run
 
 Rows = list[list[Any]]
@@ -364,6 +366,35 @@ ARCHIVES: Cases = {
 def test_a_dangerous_or_damaged_archive_is_refused(domains: Domains) -> None:
     extra = "format=Csv(), max_unpacked=100_000"
     _refuses(_shop(domains, "zip", _zip(("orders.csv", CSV)), extra), "zip", ARCHIVES)
+
+
+@pytest.mark.parametrize("pack", [bytes, gzip.compress])
+def test_a_large_file_that_is_read_while_it_is_hashed_is_read_as_any_other(
+    domains: Domains, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[str] = []
+
+    def counted(path: Path, name: str, *others: Any) -> Reading:
+        reads.append(name)
+        return read(path, name, *others)
+
+    monkeypatch.setattr(staged, "read", counted)
+    monkeypatch.setattr(staged, "_LARGE", 0)
+    lake = _shop(domains, "csv", pack(_csv(HEADER, [*GOOD, ["003"]])))
+
+    orders = [name for name in reads if "orders" in name]
+    assert orders == ["shop/orders.csv"] + ["shop/orders.csv (unpacked)"] * (pack is not bytes)
+    assert lake.staged("orders")["Customer"].to_list() == ["Ann", "Bob"]
+    _told(lake, ["has 1 cells where the header has 3"])
+    lake = _shop(domains, "csv", pack(CSV))
+    assert lake.manifests("orders")[-1]["facts"]["reader"] == "plain"
+
+
+def test_a_large_file_that_is_refused_harms_no_other(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(staged, "_LARGE", 0)
+    _refuses(_shop(domains, "csv"), "csv", NO_FORMAT)
 
 
 def test_a_member_is_chosen_by_its_glob_and_a_high_ratio_is_no_harm(domains: Domains) -> None:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from pathlib import Path
+from unittest.mock import patch
 
 import polars as pl
 import pytest
@@ -13,7 +15,7 @@ from hypothesis import strategies as st
 
 from jobforge_dagster.medallion.formats import Csv
 from jobforge_dagster.medallion.provenance import SOURCE_ROW
-from jobforge_dagster.medallion.readers import Reading, read
+from jobforge_dagster.medallion.readers import Reading, plain, read, text
 
 # fmt: off
 AWKWARD = st.sampled_from([
@@ -111,6 +113,92 @@ def _strictly(text: str) -> list[list[str]] | None:
         return list(csv.reader(io.StringIO(text, newline=""), strict=True))
     except csv.Error:
         return None
+
+
+PIECES = ["", "a", "é", "\ufeff", " ", "\0", ";", ",", '"', '""', '"a;b"', '"""a"""', "\n", "\r\n"]
+PIECES += ["x" * 61, f'"{";" * 61}"', f'"{chr(10)}"']
+
+
+@st.composite
+def lines_of_two_cells(draw: st.DrawFn) -> str:
+    """Lines that are records but for a piece that may have got in somewhere."""
+    cell = st.sampled_from(["", "a", "é", '""', '"a;b"', '""""', '"a""b"', "x" * 62, '"; ;"'])
+    rows = draw(st.lists(st.tuples(cell, cell, st.sampled_from(["\n", "\r\n"])), max_size=20))
+    body = "".join(f"{left};{right}{end}" for left, right, end in rows)
+    if draw(st.booleans()):
+        body = body.removesuffix("\n").removesuffix("\r")
+    place = draw(st.integers(0, len(body)))
+    return body[:place] + draw(st.sampled_from(["", *PIECES])) + body[place:]
+
+
+@given(
+    body=st.one_of(
+        lines_of_two_cells(), st.lists(st.sampled_from(PIECES), max_size=40).map("".join)
+    ).filter(lambda body: not re.search(r"\r(?!\n)", body)),
+    chunk=st.sampled_from([64, 128, 1 << 20]),
+)
+def test_a_file_is_plain_if_every_line_is_a_record(tmp_path: Path, body: str, chunk: int) -> None:
+    path = tmp_path / "table.csv"
+    path.write_bytes(f"one;two\n{body}".encode())
+    cell = r'(?:"(?:[^"]|"")*"|[^";]*)'
+    *whole, rest = body.split("\n")
+    lines = [line.removesuffix("\r") for line in whole] + [rest] * bool(rest)
+    regular = all(re.fullmatch(f"{cell};{cell}", line) for line in lines)
+
+    with patch.object(plain, "_CHUNK", chunk):
+        records = plain.plain_records(path, ";", 2)
+
+    assert records == (len(lines) if regular and not body.startswith("\ufeff") else None)
+
+
+@pytest.mark.parametrize(
+    ("line", "regular"),
+    [
+        ('"a";"b"', True),
+        ('"a""b";""""', True),
+        ('"a;";"";', False),
+        ('"a"b;c', False),
+        ('a"b";c', False),
+        ('a;b""', False),
+        ('a;"b', False),
+        ("a;b;", False),
+        ("a", False),
+    ],
+)
+def test_a_line_is_judged_alike_wherever_a_piece_of_the_file_ends(
+    tmp_path: Path, line: str, regular: bool
+) -> None:
+    path = tmp_path / "table.csv"
+    found = set()
+    for before in range(130):
+        path.write_bytes(f"one;two\n{'x' * before};\r\n{line}\r\n{'y' * 130};\n".encode())
+        with patch.object(plain, "_CHUNK", 64):
+            found.add(plain.plain_records(path, ";", 2))
+
+    assert found == {3 if regular else None}
+
+
+@given(
+    ends=st.lists(st.sampled_from(["a", "é", "\n", "\r\n", "\r"]), max_size=12),
+    encoding=st.sampled_from(["utf-8", "cp1252", "utf-16-le"]),
+    chunk=st.integers(1, 8),
+)
+def test_line_endings_are_told_wherever_a_piece_of_the_file_ends(
+    tmp_path: Path, ends: list[str], encoding: str, chunk: int
+) -> None:
+    path = tmp_path / "table.csv"
+    content = "".join(ends)
+    path.write_bytes(content.encode(encoding))
+    found = set(re.findall(r"\r\n|\r|\n", content))
+
+    with patch.object(text, "_CHUNK", chunk):
+        told = text.inspect(path, path.name, encoding, "CSV").line_ending
+
+    if "\r" in found:
+        assert told == "CR"
+    else:
+        named = [name for name, end in (("LF", "\n"), ("CRLF", "\r\n")) if end in found]
+        assert told == (" and ".join(named) or "none")
 
 
 @pytest.mark.parametrize(

@@ -1,10 +1,10 @@
 """Reads CSV as it was written: every value as text, every record accounted for.
 
-Two ways, one result. A file that one vectorised pass proves *plain* (every line is one record of
-the header's width, cells quoted wholly or not at all) is scanned by Polars. Any other file is read
-record by record with Python's ``csv`` in strict mode, and only the records that are wrong are set
-aside. Repair begins after a strict parse has failed, never before: a record that opens a quote it
-never closes costs its own first line, and reading goes on at the next.
+Two ways, one result. A file that one pass over its bytes proves *plain* (every line is one record
+of the header's width, cells quoted wholly or not at all) is scanned by Polars. Any other file is
+read record by record with Python's ``csv`` in strict mode, and only the records that are wrong are
+set aside. Repair begins after a strict parse has failed, never before: a record that opens a quote
+it never closes costs its own first line, and reading goes on at the next.
 """
 
 from __future__ import annotations
@@ -32,15 +32,14 @@ from jobforge_dagster.medallion.readers.base import (
     names_of,
     record_by_record,
 )
+from jobforge_dagster.medallion.readers.plain import plain_records
 from jobforge_dagster.medallion.readers.text import Text, inspect
 
 _DELIMITERS = (",", ";", "\t", "|")
 _SAMPLE = 1000
 """Records that are looked at to detect the delimiter."""
-_HEAD = 1 << 20
-"""Bytes that tell soon that a file has quotes."""
 _WIDEST = 2000
-"""Columns of a plain file: the expression that proves it grows with them, and is bounded."""
+"""Columns of a plain file: what Polars plans and holds of it grows with them, and is bounded."""
 
 
 @dataclass(frozen=True)
@@ -147,36 +146,7 @@ def _plain_records(file: _File, header: tuple[str, ...]) -> int | None:
         return None  # Polars takes a single byte
     if header[0].startswith(("x^", "x\x01")):
         return None  # Polars would take these two bytes for the start of a zlib stream
-    line = pl.col("line")
-    between = f"\\x{{{ord(file.delimiter):x}}}"
-    cell = rf'(?:"(?:[^"]|"")*"|[^"{between}]*)'
-    record = f"^{cell}(?:{between}{cell}){{{len(header) - 1}}}$"
-    lines = pl.scan_lines(file.path, name="line", glob=False).slice(1)
-    # Counting costs less than the pattern, but cannot tell what is quoted.
-    plain = (
-        line.str.contains(record)
-        if _has_quotes(file.path, lines)
-        else line.str.count_matches(file.delimiter, literal=True) == len(header) - 1
-    )
-    count, irregular, marked = (
-        lines.select(
-            pl.len().alias("lines"),
-            (~plain).sum().alias("irregular"),
-            # Polars takes a byte-order mark off the first record too, where it is a value.
-            line.first().str.starts_with("\ufeff").fill_null(value=False).alias("marked"),
-        )
-        .collect(engine="streaming")
-        .row(0)
-    )
-    return None if irregular or marked else int(count)
-
-
-def _has_quotes(path: Path, lines: pl.LazyFrame) -> bool:
-    with path.open("rb") as file:
-        if b'"' in file.read(_HEAD):
-            return True
-    quoted = lines.select(pl.col("line").str.contains('"', literal=True).any())
-    return bool(quoted.collect(engine="streaming").item())
+    return plain_records(file.path, file.delimiter, len(header))
 
 
 def _rows(file: _File, reading: Reading) -> Iterator[tuple[int, Row]]:

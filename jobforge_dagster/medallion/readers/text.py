@@ -11,12 +11,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
+
 from jobforge_dagster.medallion.errors import DeliveryError
 from jobforge_dagster.medallion.formats import GUESS
 
 LineEnding = Literal["LF", "CRLF", "LF and CRLF", "CR", "none"]
 
-_CHUNK = 1 << 20
+_CHUNK = 1 << 16
+"""Bytes read at a time. What is made of many more is given back to the system, and taken anew, each
+time, which costs more than looking at it."""
+_SAMPLE = 1 << 20
+"""Bytes by which an encoding is guessed."""
 
 _SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"PK\x03\x04", "a zip archive or an Excel workbook"),
@@ -117,10 +123,12 @@ def _pass(path: Path, name: str, encoding: str) -> LineEnding:
     size, waiting = 0, False
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
-            piece: bytes | str = chunk
+            piece = chunk
             # In UTF-8, ASCII is what it is and need not be decoded, unless a character was begun.
             if encoding != "utf-8" or not chunk.isascii() or decoder.getstate()[0]:
-                piece = _decoded(decoder, chunk, size, name, encoding)
+                text = _decoded(decoder, chunk, size, name, encoding)
+                if encoding != "utf-8":
+                    piece = text.encode("utf-8", "surrogatepass")
             waiting = _note_endings(piece, found, waiting)
             size += len(chunk)
     _decoded(decoder, b"", size, name, encoding)
@@ -129,11 +137,11 @@ def _pass(path: Path, name: str, encoding: str) -> LineEnding:
     return "LF and CRLF" if len(found) > 1 else next(iter(found), "none")
 
 
-def _note_endings(piece: bytes | str, found: set[LineEnding], waiting: bool) -> bool:
+def _note_endings(piece: bytes, found: set[LineEnding], waiting: bool) -> bool:
     """Note the line endings of a piece of text.
 
     Args:
-        piece: the text, as it is or in an encoding that ASCII is part of.
+        piece: the text, in an encoding that ASCII is part of.
         found: where to note them.
         waiting: whether the piece before ended with a carriage return.
 
@@ -142,26 +150,22 @@ def _note_endings(piece: bytes | str, found: set[LineEnding], waiting: bool) -> 
     """
     if not piece:
         return waiting
-    carriage_return, newline, pair = (
-        ("\r", "\n", "\r\n") if isinstance(piece, str) else (b"\r", b"\n", b"\r\n")
-    )
-    completed = waiting and piece[:1] == newline
+    completed = waiting and piece.startswith(b"\n")
     if waiting:
         found.add("CRLF" if completed else "CR")
-    returns = piece.count(carriage_return)  # type: ignore[arg-type]
-    if not returns:
-        if newline in piece[completed:]:  # type: ignore[operator]
+    if b"\r" not in piece:
+        if "LF" not in found and piece.find(b"\n", completed) >= 0:
             found.add("LF")
         return False
-    last = piece[-1:] == carriage_return
-    pairs = piece.count(pair)  # type: ignore[arg-type]
-    if returns - last > pairs:
+    text = np.frombuffer(piece, np.uint8)
+    returns, feeds = (text == ord("\r"))[:-1], (text == ord("\n"))[1:]
+    if (returns & ~feeds).any():
         found.add("CR")
-    if pairs:
+    if (returns & feeds).any():
         found.add("CRLF")
-    if piece.count(newline) - completed > pairs:  # type: ignore[arg-type]
+    if (feeds & ~returns).any() or (piece.startswith(b"\n") and not completed):
         found.add("LF")
-    return last
+    return piece.endswith(b"\r")
 
 
 def _decoded(
@@ -190,7 +194,7 @@ def _guess(path: Path, name: str) -> str:
     sample = bytearray()
     with path.open("rb") as file:
         # Only what is not ASCII tells encodings apart, and it may come late.
-        while len(sample) < _CHUNK and (line := file.readline(_CHUNK)):
+        while len(sample) < _SAMPLE and (line := file.readline(_SAMPLE)):
             if not line.isascii():
                 sample += line
     likely = from_bytes(bytes(sample))
