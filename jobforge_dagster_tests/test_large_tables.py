@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
@@ -13,7 +14,8 @@ from hypothesis import strategies as st
 from jobforge_dagster.asking.diff import merging
 from jobforge_dagster.medallion.layers.plan import is_row_by_row
 from jobforge_dagster.medallion.quality import keys, sift
-from jobforge_dagster.medallion.storage import ordering, quarantine, settling, writing
+from jobforge_dagster.medallion.storage import ordering, settling, writing
+from jobforge_dagster.medallion.storage.quarantine import originals, refusing
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import SHOP
 
@@ -74,7 +76,7 @@ def _built(packages: Sequence[str], path: Path) -> Lake:
 
 def _records(lake: Lake) -> list[tuple[str, ...]]:
     told = ("record_id", "fate", "original", "row", "survivor")
-    return sorted(tuple(record[name] for name in told) for record in lake.quarantine())
+    return [tuple(record[name] for name in told) for record in lake.quarantine()]
 
 
 @pytest.mark.parametrize("shop", [DEDUPLICATED, JOINED], ids=["row by row", "in another order"])
@@ -87,7 +89,7 @@ def test_a_large_table_is_the_one_that_is_made_at_once(
     monkeypatch.setattr(writing, "AT_ONCE", 5)
     monkeypatch.setattr(ordering, "AT_ONCE", 5)
     monkeypatch.setattr(sift, "_AT_ONCE", 3)
-    monkeypatch.setattr(quarantine, "_AT_ONCE", 6)
+    monkeypatch.setattr(refusing, "AT_ONCE", 6)
     large = _built(packages, tmp_path / "large")
 
     one, other = (lake.table("silver/shop/order") for lake in (at_once, large))
@@ -99,6 +101,37 @@ def test_a_large_table_is_the_one_that_is_made_at_once(
     assert _records(at_once) == _records(large)
     assert len(_records(large)) > 20
     assert not list(large.path.rglob("*.tmp"))
+
+
+def test_records_written_range_by_range_are_those_written_at_once(
+    domains: Domains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop = SHOP.replace("origin=ORIGIN)", 'origin=ORIGIN, combine="append")')
+    told = []
+    for name in ("at-once", "ranges"):
+        if name == "ranges":
+            monkeypatch.setattr(refusing, "AT_ONCE", 4)
+            monkeypatch.setattr(originals, "_FEW", 0)
+        lake = Lake(tmp_path / name, domains(shop=shop).packages)
+        for file in (0, 1):  # records of two deliveries have the same numbers
+            rows = [f"{file}{n},{'Ann' if n % 3 else ''},{n % 5 - 2}" for n in range(30)]
+            lake.drop(f"shop/orders-{file}.csv", "\n".join(["Order No,Customer,Amount", *rows, ""]))
+        assert lake.run().success
+        domains(shop=shop.replace("min=0", "min=1"))
+        assert lake.run().success
+        told.append(sorted(map(_untimed, lake.quarantine()), key=repr))
+        assert not list(lake.path.rglob("*.tmp"))
+
+    assert told[0] == told[1]
+    assert all(record["original"] for record in told[0])
+    assert {len(record["history"]) for record in told[0]} == {1, 2}
+
+
+def _untimed(record: dict[str, Any]) -> dict[str, Any]:
+    """A record without what each run tells of itself."""
+    history = [(event["state"], event["why"]) for event in record["history"]]
+    times = ("run_id", "quarantined_at", "judged_by")
+    return {**{name: record[name] for name in record if name not in times}, "history": history}
 
 
 @given(keys=st.lists(st.integers(0, 40), min_size=1, max_size=40, unique=True), data=st.data())

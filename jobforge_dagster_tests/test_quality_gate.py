@@ -14,6 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobforge_dagster.medallion.grain import Cells, Elements, Groups, Pairs, Rows, Where
+from jobforge_dagster.medallion.quality.judge import BROKEN, Candidate, Judgement
+from jobforge_dagster.medallion.quality.rules import Rule
 from jobforge_dagster.medallion.storage import parquet
 from jobforge_dagster.orchestration import failures
 from jobforge_dagster_tests.conftest import Domains, Lake
@@ -135,6 +137,26 @@ def test_each_rule_is_an_asset_check_with_counts_and_a_sample(domains: Domains) 
 
     again = lake.run()  # a table that stands unchanged still tells what it refused
     assert not again.checks[ORDER]["amount__min"].passed
+
+
+@given(verdicts=st.lists(st.tuples(*[st.booleans()] * 3).filter(lambda row: not all(row))))
+def test_a_refused_row_names_the_rules_that_it_broke_in_their_order(
+    verdicts: list[tuple[bool, bool, bool]],
+) -> None:
+    rows = pl.DataFrame(verdicts, schema=dict.fromkeys("abc", pl.Boolean), orient="row")
+    frame = rows.with_row_index("n").lazy()
+    rules = [
+        Rule(f"t:{each}", pl.col(each), pl.format(each + " of {}", "n"), each) for each in "abc"
+    ]
+    judgement = Judgement(Candidate("t", frame, ("n",), tuple(rules), frame.select(rows=pl.len())))
+
+    broken = judgement.broken_by(judgement.verdicts.collect())
+
+    assert broken.dtype == BROKEN
+    assert [[(each["rule"], each["message"]) for each in row] for row in broken] == [
+        [(f"t:{each}", f"{each} of {n}") for each, good in zip("abc", row, strict=True) if not good]
+        for n, row in enumerate(verdicts)
+    ]
 
 
 def test_too_many_refused_rows_show_as_a_failed_check_of_their_rule(domains: Domains) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Literal
 
 import polars as pl
@@ -192,7 +193,12 @@ class Judgement:
 
     def broken_by(self, rows: pl.DataFrame) -> pl.Series:
         """The rules that rows with their verdicts broke, as :data:`BROKEN`; each broke one."""
-        return _gathered(rows, {name: told(self._rules[name]) for name in self._rejecting}, BROKEN)
+        return _gathered(rows, self._words, BROKEN)
+
+    @cached_property
+    def _words(self) -> dict[str, pl.Expr]:
+        """What is said of a row that breaks a rule, by the column of its verdict."""
+        return {name: told(self._rules[name]) for name in self._rejecting}
 
 
 def _gathered(rows: pl.DataFrame, words: Mapping[str, pl.Expr], dtype: pl.DataType) -> pl.Series:
@@ -207,16 +213,21 @@ def _gathered(rows: pl.DataFrame, words: Mapping[str, pl.Expr], dtype: pl.DataTy
         dtype: of the list.
     """
     place = "__row"
-    numbered = rows.with_row_index(place)
+    obeyed = rows.select(pl.col(name).all() for name in words).row(0)
+    numbered = rows.with_row_index(place).lazy()
     said = [
-        some.select(place, each.alias("said"))
-        for name, each in words.items()
-        if (some := numbered.filter(~pl.col(name))).height
+        numbered.filter(~pl.col(name)).select(place, each.alias("said")).collect()
+        for (name, each), by_all in zip(words.items(), obeyed, strict=True)
+        if not by_all
     ]
     if not said:
         return pl.Series("said", [], dtype)
-    every = pl.concat(said).sort(place, maintain_order=True)
-    return every.group_by(place, maintain_order=True).agg("said")["said"].cast(dtype)
+    every = pl.concat(said).lazy().sort(place, maintain_order=True)
+    if sum(each.height for each in said) == rows.height:  # one word a row
+        listed = every.select(pl.concat_list("said"))
+    else:
+        listed = every.group_by(place, maintain_order=True).agg("said").select("said")
+    return listed.cast(dtype).collect().to_series()
 
 
 def refused(

@@ -40,10 +40,10 @@ def warned(noted: pl.LazyFrame, *, discreet: bool) -> dict[str, Tally]:
 
 
 def _tallied(entries: pl.LazyFrame, discreet: bool) -> dict[str, Tally]:
-    first = pl.struct("message", SOURCE_FILE, SOURCE_ROW).head(EXAMPLES)
+    example = pl.struct("message", SOURCE_FILE, SOURCE_ROW)
+    first = example.sort_by(SOURCE_FILE, SOURCE_ROW, "message", nulls_last=True).head(EXAMPLES)
     tallied = (
-        entries.sort(SOURCE_FILE, SOURCE_ROW, "message", nulls_last=True)
-        .group_by("rule", maintain_order=True)
+        entries.group_by("rule")
         .agg(pl.col("version").first(), pl.len().alias("rows"), first.alias("examples"))
         .sort("rule")
         .collect()
