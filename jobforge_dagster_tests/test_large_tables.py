@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -175,3 +176,31 @@ def test_only_what_is_made_row_by_row_is_taken_to_be(
     pl.DataFrame({"a": [1, 2], "l": [[1], [2, 3]]}).write_parquet(tmp_path / "rows.parquet")
 
     assert is_row_by_row(function(pl.scan_parquet(tmp_path / "rows.parquet"))) is alone
+
+
+def test_while_rows_pass_no_other_streaming_query_runs(
+    domains: Domains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On two cores the one waits for the other's threads, and the other for the rows of the one.
+    collect, look_at = pl.LazyFrame.collect, sift.Sieve._look_at
+    within = threading.local()
+    looked: list[int] = []
+
+    def collected(frame: pl.LazyFrame, **options: Any) -> Any:
+        assert not getattr(within, "rows", False) or options.get("engine") == "in-memory"
+        return collect(frame, **options)
+
+    def looking(sieve: sift.Sieve, rows: pl.DataFrame) -> pl.DataFrame:
+        within.rows = True
+        try:
+            return look_at(sieve, rows)
+        finally:
+            within.rows = False
+            looked.append(rows.height)
+
+    monkeypatch.setattr(pl.LazyFrame, "collect", collected)
+    monkeypatch.setattr(sift.Sieve, "_look_at", looking)
+    lake = _built(domains(shop=DEDUPLICATED).packages, tmp_path / "watched")
+
+    assert looked
+    assert {record["fate"] for record in lake.quarantine()} == {"rejected", "deduplicated"}

@@ -53,6 +53,10 @@ NOTED: dict[str, pl.DataType] = {
 
 _OK, _PASSES, _NOTING = "__ok_{}", "__passes", "__noting"
 
+_WITHIN: Literal["in-memory"] = "in-memory"
+"""The engine for what is asked while rows pass: a streaming query within another one may wait for
+the threads that it runs on."""
+
 
 @dataclass(frozen=True)
 class Candidate:
@@ -216,7 +220,7 @@ def _gathered(rows: pl.DataFrame, words: Mapping[str, pl.Expr], dtype: pl.DataTy
     obeyed = rows.select(pl.col(name).all() for name in words).row(0)
     numbered = rows.with_row_index(place).lazy()
     said = [
-        numbered.filter(~pl.col(name)).select(place, each.alias("said")).collect()
+        numbered.filter(~pl.col(name)).select(place, each.alias("said")).collect(engine=_WITHIN)
         for (name, each), by_all in zip(words.items(), obeyed, strict=True)
         if not by_all
     ]
@@ -227,7 +231,7 @@ def _gathered(rows: pl.DataFrame, words: Mapping[str, pl.Expr], dtype: pl.DataTy
         listed = every.select(pl.concat_list("said"))
     else:
         listed = every.group_by(place, maintain_order=True).agg("said").select("said")
-    return listed.cast(dtype).collect().to_series()
+    return listed.cast(dtype).collect(engine=_WITHIN).to_series()
 
 
 def refused(
