@@ -14,6 +14,7 @@ from jobforge_dagster.catalog import chain, store
 from jobforge_dagster.catalog.store import CatalogError
 from jobforge_dagster.catalog.verify import verify
 from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.orchestration import event_log
 from jobforge_dagster.orchestration import history as projector
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.history import ALL, BIN, Project, built_shop, told_anew, until
@@ -330,6 +331,42 @@ def test_a_damaged_note_of_how_far_it_came_costs_nothing(project: Project, conte
     assert project.run().success
 
     assert len(project.transitions()) == 8
+    told_anew(project)
+
+
+def test_what_stands_is_told_with_the_end_of_the_run(project: Project) -> None:
+    """Events that change nothing are not told one by one, and not read again for that."""
+    log: Any = project.lake.instance.event_log_storage
+    notes: list[int] = []
+    note = projector.note
+
+    def noted(root: Any, log: Any, event_id: int) -> None:
+        notes.append(event_id)
+        note(root, log, event_id)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(projector, "note", noted)
+        patch.setattr(log, "told_since", _fails)
+        assert project.run().success
+
+    assert len(notes) == 2  # its beginning and its end
+    assert log.waiting == []
+    assert log.is_all_since(notes[-1], [])
+    told_anew(project)
+
+
+def test_what_waited_when_a_process_was_killed_is_told_by_the_next(project: Project) -> None:
+    assert project.run().success
+    log: Any = project.lake.instance.event_log_storage
+    with pytest.MonkeyPatch.context() as killed:
+        killed.setattr(event_log, "catch_up", lambda *_: None)
+        assert project.run().success
+    log.waiting = []
+    project.deliver(MORE)
+
+    assert project.run().success
+
+    assert [run.status for run in project.runs()] == ["success"] * len(project.runs())
     told_anew(project)
 
 

@@ -51,18 +51,31 @@ _told: set[str] = set()
 def catch_up(log: EmbeddedEventLog, stored: Sequence[tuple[int, EventLogEntry]] = ()) -> None:
     """Tell the catalog what it does not know yet; if it cannot take it, say so, and go on.
 
-    What it could not take is told again with the next event, so that nothing is left out.
+    What it could not take is told again with the next event, so that nothing is left out. Events of
+    tables that stand as they did wait for one that has something to tell: the end of the run, say.
 
     Args:
         log: the log.
         stored: what was stored just now; the rest is read.
     """
+    if stored and all(_changes_nothing(event) for _, event in stored):
+        log.waiting.extend(stored)
+        return
+    stored, log.waiting = [*log.waiting, *stored], []
     try:
         root = DataRoot.from_environment()
         with writing(root, PATIENCE):
             _catch_up(log, root, stored)
     except Exception as error:
         say([f"{type(error).__name__}: {error}. It catches up with a later event."])
+
+
+def _changes_nothing(event: EventLogEntry) -> bool:
+    """Whether an event tells of a table that stands as the catalog has it."""
+    if event.dagster_event_type != DagsterEventType.ASSET_MATERIALIZATION:
+        return False
+    facts = facts_of(event)
+    return facts is None or not (facts.table or facts.transitions or facts.glossary)
 
 
 def say(words: Iterable[str]) -> None:

@@ -6,12 +6,14 @@ it wrote there a moment ago. Nothing else differs from its own log.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from sqlite3 import Connection as Driver
 from typing import Any
 
 import sqlalchemy as sql
-from dagster import AssetKey, EventLogEntry, EventLogRecord
+from dagster import AssetKey, DagsterEventType, EventLogEntry, EventLogRecord
 from dagster._core.storage.event_log import ConsolidatedSqliteEventLogStorage
+from dagster._core.storage.event_log.migration import ASSET_KEY_INDEX_COLS
 from dagster._core.storage.event_log.schema import AssetKeyTable
 from dagster._serdes import ConfigurableClassData
 from sqlalchemy.engine import Connection
@@ -19,6 +21,15 @@ from sqlalchemy.engine import Connection
 from jobforge_dagster.orchestration import event_rows
 
 _MATERIALIZATIONS_REMEMBERED = 200
+
+_TAGGED = (DagsterEventType.ASSET_MATERIALIZATION, DagsterEventType.ASSET_OBSERVATION)
+
+_ASSETS = (
+    "SELECT id, asset_key, last_materialization, last_run_id, asset_details, cached_status_data "
+    "FROM asset_keys WHERE asset_key IN ({}) AND (wipe_timestamp IS NULL "
+    "OR last_materialization_timestamp > wipe_timestamp) ORDER BY asset_key"
+)
+"""As text, because it is asked at each step and takes longer to put together than to answer."""
 
 
 class SwiftEventLog(ConsolidatedSqliteEventLogStorage):
@@ -30,8 +41,34 @@ class SwiftEventLog(ConsolidatedSqliteEventLogStorage):
         self._latest: dict[str, tuple[str, EventLogRecord]] = {}
         super().__init__(base_dir, inst_data)
 
-    def add(self, connection: Connection, event: EventLogEntry) -> int:
-        """Write the rows of an event.
+    def are_plain(self, events: Iterable[EventLogEntry]) -> bool:
+        """Whether events can be written here, into the tables as they are."""
+        return all(map(event_rows.is_plain, events)) and self._is_of_this_dagster()
+
+    def add(self, connection: Driver, event: EventLogEntry) -> int:
+        """Write the rows of a plain event.
+
+        Args:
+            connection: the driver's, in a transaction.
+            event: the event.
+
+        Returns:
+            Its id.
+        """
+        told = event.dagster_event
+        is_tagged = told is not None and told.event_type in _TAGGED
+        tags = self._tags_for_asset_event(event) if is_tagged else {}
+        event_id, record = event_rows.add(connection, event, tags)
+        if record is not None and told and told.asset_key:
+            key = told.asset_key.to_string()
+            self._latest.pop(key, None)
+            if len(self._latest) == _MATERIALIZATIONS_REMEMBERED:
+                del self._latest[next(iter(self._latest))]
+            self._latest[key] = (record, EventLogRecord(event_id, event))
+        return event_id
+
+    def add_as_dagster(self, connection: Connection, event: EventLogEntry) -> int:
+        """Write the rows of any event.
 
         Args:
             connection: in a transaction; the log itself uses no other meanwhile.
@@ -40,21 +77,8 @@ class SwiftEventLog(ConsolidatedSqliteEventLogStorage):
         Returns:
             Its id.
         """
-        if not (event_rows.is_plain(event) and self._is_of_this_dagster(connection)):
-            super().store_event(event)
-            newest = connection.exec_driver_sql("SELECT max(id) FROM event_logs").scalar_one()
-            return int(newest)
-        event_id, record = event_rows.add(connection, event)
-        told = event.dagster_event
-        if told is not None and told.asset_key is not None:
-            self._store_asset_event_tags(connection, [event], [event_id])
-            if record is not None:
-                key = told.asset_key.to_string()
-                self._latest.pop(key, None)
-                if len(self._latest) == _MATERIALIZATIONS_REMEMBERED:
-                    del self._latest[next(iter(self._latest))]
-                self._latest[key] = (record, EventLogRecord(event_id, event))
-        return event_id
+        super().store_event(event)
+        return int(connection.exec_driver_sql("SELECT max(id) FROM event_logs").scalar_one())
 
     def _get_latest_materialization_records(
         self, raw_asset_rows: Iterable[Any]
@@ -72,6 +96,41 @@ class SwiftEventLog(ConsolidatedSqliteEventLogStorage):
         if rest:
             found.update(super()._get_latest_materialization_records(rest))
         return found
+
+    def _fetch_raw_asset_rows(
+        self,
+        asset_keys: Sequence[AssetKey] | None = None,
+        *,
+        prefix: Sequence[str] | None = None,
+        limit: int | None = None,
+        cursor: str | None = None,
+        key_only: bool = False,
+    ) -> tuple[Iterable[Any], bool, str | None]:
+        """The rows of some assets as they stand; whatever else is asked is left to Dagster."""
+        if (
+            not asset_keys
+            or len(asset_keys) > _MATERIALIZATIONS_REMEMBERED
+            or prefix
+            or limit
+            or cursor
+            or key_only
+            or not (self._is_of_this_dagster() and self._are_assets_indexed())
+        ):
+            return super()._fetch_raw_asset_rows(
+                asset_keys, prefix=prefix, limit=limit, cursor=cursor, key_only=key_only
+            )
+        query = _ASSETS.format(", ".join("?" * len(asset_keys)))
+        with self._connect() as connection:
+            found = connection.exec_driver_sql(query, tuple(key.to_string() for key in asset_keys))
+            return found.mappings().fetchall(), False, None
+
+    def _are_assets_indexed(self) -> bool:
+        """Whether the columns of the assets hold what they say; once they do, they always do."""
+        if ASSET_KEY_INDEX_COLS not in self._there:
+            if not self.has_secondary_index(ASSET_KEY_INDEX_COLS):  # type: ignore[no-untyped-call]
+                return False
+            self._there.add(ASSET_KEY_INDEX_COLS)
+        return True
 
     # Dagster looks up several times an event which tables and columns there are. One that is there
     # stays.
@@ -93,15 +152,16 @@ class SwiftEventLog(ConsolidatedSqliteEventLogStorage):
             self._there.add(column)
         return True
 
-    def _is_of_this_dagster(self, connection: Connection) -> bool:
+    def _is_of_this_dagster(self) -> bool:
         """Whether the tables are as this Dagster knows them, and not those of an older one."""
         if not self._is_current:
-            inspector = sql.inspect(connection)
-            for table in event_rows.TABLES:
-                if not inspector.has_table(table.name):
-                    return False
-                there = {column["name"] for column in inspector.get_columns(table.name)}
-                if not {column.name for column in table.columns} <= there:
-                    return False
+            with self._connect() as connection:
+                inspector = sql.inspect(connection)
+                for table in event_rows.TABLES:
+                    if not inspector.has_table(table.name):
+                        return False
+                    there = {column["name"] for column in inspector.get_columns(table.name)}
+                    if not {column.name for column in table.columns} <= there:
+                        return False
             self._is_current = True
         return True

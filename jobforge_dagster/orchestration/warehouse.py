@@ -1,7 +1,7 @@
 """The IO manager of the marts: Dagster's own way of storing Polars in DuckDB, on the warehouse.
 
 What is ours: the file is changed all at once or not at all, a table is replaced, an empty one is a
-table too. It imports DuckDB, so it is itself imported only once a run makes a mart.
+table too. DuckDB is imported only once a mart is stored.
 """
 
 from __future__ import annotations
@@ -11,8 +11,6 @@ from typing import Any, cast
 
 import dagster as dg
 import polars as pl
-from dagster._core.storage.db_io_manager import TableSlice
-from dagster_duckdb_polars.duckdb_polars_type_handler import DuckDBPolarsTypeHandler
 
 from jobforge_dagster.medallion.marts import Mart
 from jobforge_dagster.medallion.storage import warehouse
@@ -46,6 +44,9 @@ class Warehouse(dg.IOManager):
         """Replace a mart, and the views over gold; ``None`` stands for one that is unchanged."""
         if obj is None:
             return
+        from dagster._core.storage.db_io_manager import TableSlice
+        from dagster_duckdb_polars.duckdb_polars_type_handler import DuckDBPolarsTypeHandler
+
         mart = obj.mart
         name = f"mart.{quoted(mart.name)}"
         place = TableSlice(table=mart.name, schema="mart")

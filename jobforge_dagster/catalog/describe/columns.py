@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,12 @@ from jobforge_dagster.catalog.documents.base import Words
 from jobforge_dagster.catalog.documents.table import ColumnMetadata, Scalar, Statistics
 from jobforge_dagster.medallion.classification import Classification
 from jobforge_dagster.medallion.columns import exactly
+from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.lineage.documents import ColumnSources, TableSources
 from jobforge_dagster.medallion.provenance import CARRIED, MEANING, PROVENANCE
 from jobforge_dagster.medallion.storage import parquet
+from jobforge_dagster.medallion.storage.remembered import remembered
+from jobforge_dagster.medallion.storage.root import DataRoot
 
 ROWS_LOOKED_AT = 100
 """Examples are taken from so many rows at the start of a table."""
@@ -44,8 +48,23 @@ class Said:
     primary_key: bool = False
 
 
+@dataclass(frozen=True)
+class File:
+    """A table's file: where it is, and whose.
+
+    Attributes:
+        root: the data root.
+        key: of the table.
+        path: of the file.
+    """
+
+    root: DataRoot
+    key: str
+    path: Path
+
+
 def described(
-    path: Path,
+    file: File,
     facts: parquet.FileFacts,
     said: Mapping[str, Said],
     classified: Mapping[str, Classification],
@@ -54,7 +73,7 @@ def described(
     """Every column of a table, in its order.
 
     Args:
-        path: the file.
+        file: the table's.
         facts: what it says of itself.
         said: what is declared, by column.
         classified: who may see each column.
@@ -66,7 +85,8 @@ def described(
         for name in facts.columns
         if name not in added and classified.get(name, "public") == "public"
     ]
-    examples = _examples(path, shown)
+    values = _values(file, facts, shown)
+    nothing = _Values()
     made_of: dict[str, ColumnSources] = (
         {column.name: column for column in lineage.columns} if lineage else {}
     )
@@ -82,8 +102,10 @@ def described(
             classification=classified.get(name, "public"),
             declassified=told.declassified,
             lineage=made_of.get(name),
-            examples=examples.get(name, ()),
-            statistics=_statistics(name, facts, show=name in shown),
+            examples=(found := values.get(name, nothing)).examples,
+            statistics=Statistics(
+                nulls=facts.nulls.get(name), minimum=found.lowest, maximum=found.highest
+            ),
         )
         for name, dtype in facts.columns.items()
     )
@@ -94,14 +116,40 @@ def _platform(name: str) -> Said:
     return Said(text, french, nullable=name not in PROVENANCE or name == "_source_row")
 
 
-def _statistics(name: str, facts: parquet.FileFacts, *, show: bool) -> Statistics:
-    low, high = facts.ranges.get(name, (None, None)) if show else (None, None)
-    return Statistics(nulls=facts.nulls.get(name), minimum=_bound(low), maximum=_bound(high))
+@dataclass(frozen=True)
+class _Values:
+    """What is shown of the values of a column."""
+
+    examples: tuple[Scalar, ...] = ()
+    lowest: Scalar = None
+    highest: Scalar = None
+
+
+def _values(file: File, facts: parquet.FileFacts, names: Sequence[str]) -> dict[str, _Values]:
+    """What is shown of the values of some columns; of a file that stands as it did, as before."""
+    if not names:
+        return {}
+
+    def read() -> dict[str, Any]:
+        ranges = facts.ranges or parquet.facts_of(file.path).ranges
+        examples = _examples(file.path, names)
+        return {
+            name: (examples.get(name, ()), *map(_bound, ranges.get(name, (None, None))))
+            for name in names
+        }
+
+    by = "\n".join([_version(), *names])
+    found = remembered(file.root, f"values/{file.key}", file.path, read, by=by)
+    return {name: _Values(tuple(few), *bounds) for name, (few, *bounds) in found.items()}
+
+
+@cache
+def _version() -> str:
+    """What changes whenever values may be shown in another way."""
+    return f"{pl.__version__} {sha256_of(Path(__file__))}"
 
 
 def _examples(path: Path, names: Sequence[str]) -> dict[str, tuple[Scalar, ...]]:
-    if not names:
-        return {}
     rows = parquet.scan(path).head(ROWS_LOOKED_AT).select(exactly(*names)).collect()
     found: dict[str, tuple[Scalar, ...]] = {}
     for column in rows.iter_columns():

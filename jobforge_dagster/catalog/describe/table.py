@@ -7,7 +7,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from jobforge_dagster.catalog.describe.columns import Said, described
+from jobforge_dagster.catalog.describe.columns import File, Said, described
 from jobforge_dagster.catalog.describe.gaps import gaps_of
 from jobforge_dagster.catalog.describe.known import Known, highest
 from jobforge_dagster.catalog.describe.rules import ToldRule, rules_of
@@ -29,6 +29,7 @@ from jobforge_dagster.catalog.documents.table import (
     Technical,
 )
 from jobforge_dagster.medallion.declare import Source, Table, meaning_of
+from jobforge_dagster.medallion.fingerprint import platform_version
 from jobforge_dagster.medallion.layers import bronze
 from jobforge_dagster.medallion.layers.staged import Staging, expected
 from jobforge_dagster.medallion.lineage.promoted import staged_sources
@@ -37,6 +38,7 @@ from jobforge_dagster.medallion.provenance import UNREAD
 from jobforge_dagster.medallion.storage import parquet, publications
 from jobforge_dagster.medallion.storage.publications import Publication
 from jobforge_dagster.medallion.storage.publish import staged_sha256
+from jobforge_dagster.medallion.storage.remembered import facts_of
 
 SOURCE_SYSTEM = Words(
     en="The publisher's name of what the file is part of.",
@@ -65,7 +67,8 @@ def described_table(
     classified = known.classified(declared, facts.columns, publication.lineage)
     if UNREAD in classified:
         classified[UNREAD] = highest(classified.values())
-    columns = described(file, facts, said, classified, publication.lineage)
+    of = File(known.root, declared.key, file)
+    columns = described(of, facts, said, classified, publication.lineage)
     made_of = publication.lineage
     first = publications.first(known.root, publication.table)
     schema = publication.table_schema
@@ -118,14 +121,14 @@ def described_table(
 def described_staged(known: Known, source: Source, staging: Staging) -> TableMetadata:
     """The document of a staged table: the deliveries that are in force."""
     newest = known.root.path / staging.manifest.staged_file
-    facts = parquet.facts_of(newest)
+    facts = facts_of(known.root, source.staged_key, newest, by=platform_version())
     lineage = staged_sources(source, staging.standing)
     names = bronze.names_in(source, facts.columns)
     own = _said_of_source(source, facts)
     made = [name for several in names.values() for name in several]
     classified = known.classified(source, made, None)
     columns = described(
-        newest,
+        File(known.root, source.staged_key, newest),
         facts,
         {
             staged: own.get(several[0], Said(None)) if len(several) == 1 else Said(None)

@@ -30,7 +30,13 @@ from jobforge_dagster.medallion.provenance import (
 )
 from jobforge_dagster.medallion.quality.judge import Made
 from jobforge_dagster.medallion.quality.waivers import Waiver, version
-from jobforge_dagster.medallion.storage import counting, deliveries, parquet, publications
+from jobforge_dagster.medallion.storage import (
+    counting,
+    deliveries,
+    parquet,
+    publications,
+    remembered,
+)
 from jobforge_dagster.medallion.storage.atomic import sweep
 from jobforge_dagster.medallion.storage.publications import (
     Publication,
@@ -211,7 +217,8 @@ def audit(
     previous = standing[1] if standing else None
     same = previous is not None and previous.fingerprint == promotion.fingerprint
     if previous is not None and same and (former is None or former.run_id == previous.run_id):
-        yield Audited(promotion, previous, previous, parquet.facts_of(path), None)
+        facts = remembered.facts_of(root, promotion.key, path, by=promotion.code_version)
+        yield Audited(promotion, previous, previous, facts, None)
         return
     by = Writer(run_id, at)
     if former is not None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -272,10 +273,15 @@ def standing(root: DataRoot, key: str) -> tuple[dict[str, Any], Publication] | N
         return None
     at = datetime.fromisoformat(story["written_at"])
     try:
-        text = root.publication(key, story["run_id"], at).read_bytes()
-        return story, Publication.model_validate_json(text)
+        return story, _read(root.publication(key, story["run_id"], at).read_bytes())
     except (OSError, ValidationError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _read(text: bytes) -> Publication:
+    """A record, which each table that reads the one it is of asks for."""
+    return Publication.model_validate_json(text)
 
 
 def history(root: DataRoot, key: str) -> list[Publication]:

@@ -17,7 +17,13 @@ from typing import TYPE_CHECKING, Any
 from jobforge_dagster.medallion.errors import MissingTableError
 from jobforge_dagster.medallion.hashing import digest
 from jobforge_dagster.medallion.storage.atomic import alone, replacing, sweep
-from jobforge_dagster.medallion.storage.gold_views import gold_files, make_views, views_are_right
+from jobforge_dagster.medallion.storage.gold_views import (
+    are_right,
+    gold_files,
+    make_views,
+    views_in,
+)
+from jobforge_dagster.medallion.storage.remembered import remembered
 from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.medallion.storage.sql_text import literal, quoted
 from jobforge_dagster.medallion.storage.warehouse_errors import (
@@ -35,6 +41,9 @@ if TYPE_CHECKING:
 
 VIEWS = "warehouse/gold_views"
 """The key of the asset that keeps the views right."""
+
+_VERSION = "1"
+"""Of what is kept of the contents of a warehouse."""
 
 
 @dataclass(frozen=True)
@@ -101,12 +110,11 @@ def standing(root: DataRoot, mart: Mart, fingerprint: str) -> Standing | None:
     """
     if not file_of(root).exists():
         return None
-    with reading(root) as connection:
-        made = "SELECT fingerprint FROM jobforge.made WHERE mart = ?"
-        if connection.execute(made, [mart.name]).fetchall() != [(fingerprint,)]:
-            return None
-        right = views_are_right(connection, gold_files(root))
-        return facts_of(connection, mart.name) if right else None
+    told = _contents(root)
+    if told["made"].get(mart.name) != fingerprint or mart.name not in told["marts"]:
+        return None
+    right = are_right(told["views"], gold_files(root))
+    return Standing(**told["marts"][mart.name]) if right else None
 
 
 def standing_views(root: DataRoot) -> list[str] | None:
@@ -118,8 +126,30 @@ def standing_views(root: DataRoot) -> list[str] | None:
     if not file_of(root).exists():
         return None
     files = gold_files(root)
-    with reading(root) as connection:
-        return sorted(files) if views_are_right(connection, files) else None
+    return sorted(files) if are_right(_contents(root)["views"], files) else None
+
+
+def _contents(root: DataRoot) -> dict[str, Any]:
+    """What stands in the warehouse; it is opened only if that may have changed.
+
+    Raises:
+        WarehouseError: the warehouse cannot be read.
+    """
+
+    def read() -> dict[str, Any]:
+        with reading(root) as connection:
+            made = connection.execute("SELECT mart, fingerprint FROM jobforge.made").fetchall()
+            return {
+                "made": dict(made),
+                "marts": {name: vars(facts_of(connection, name)) for name in marts_in(connection)},
+                "views": views_in(connection),
+            }
+
+    path = file_of(root)
+    if wal_of(path).exists():
+        return read()
+    told: dict[str, Any] = remembered(root, path.stem, path, read, by=_VERSION)
+    return told
 
 
 def facts_of(connection: DuckDBPyConnection, mart: str) -> Standing:

@@ -1,0 +1,79 @@
+"""What was found out about a file, remembered so that one that stands as it did is not read again.
+
+A file is known by its place on the disk, its size and its times, as ``git`` knows files: whoever
+replaces it or writes into it makes it another. What is remembered may be deleted at any time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from jobforge_dagster.medallion.hashing import digest
+from jobforge_dagster.medallion.storage import parquet
+from jobforge_dagster.medallion.storage.root import DataRoot
+
+_SETTLED = 2.0
+"""Seconds after which the clock of a file system tells a later writing from an earlier one."""
+
+
+def remembered(
+    root: DataRoot, what: str, file: Path, find_out: Callable[[], Any], *, by: str
+) -> Any:
+    """What was found out about a file, or is now.
+
+    Args:
+        root: the data root.
+        what: of what; a path below the cache.
+        file: the file.
+        find_out: gives what JSON can hold.
+        by: what else it depends on: the version of the code, say.
+
+    Raises:
+        OSError: the file is not there.
+    """
+    place = root.cache / "remembered" / f"{what}.json"
+    state = file.stat()
+    stamp = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
+    of = digest([by, *map(str, stamp)])
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(place.read_bytes())
+        if kept["of"] == of:
+            return kept["told"]
+    told = find_out()
+    if time.time() - max(state.st_mtime, state.st_ctime) > _SETTLED:
+        _keep(place, {"of": of, "told": told})
+    return told
+
+
+def facts_of(root: DataRoot, key: str, file: Path, *, by: str) -> parquet.FileFacts:
+    """What a Parquet file says of itself, but for the ranges: not everybody may see values.
+
+    Args:
+        root: the data root.
+        key: of the table.
+        file: the file.
+        by: the version of the code.
+
+    Raises:
+        OSError: the file is not there.
+    """
+
+    def read() -> dict[str, Any]:
+        return vars(parquet.facts_of(file)) | {"ranges": {}}
+
+    return parquet.FileFacts(**remembered(root, f"facts/{key}", file, read, by=by))
+
+
+def _keep(place: Path, content: dict[str, Any]) -> None:
+    """Remember; it is not synced, for what is torn is as good as none."""
+    temporary = place.with_name(f".{place.name}.{os.getpid()}.tmp")
+    with suppress(OSError):
+        place.parent.mkdir(parents=True, exist_ok=True)
+        temporary.write_text(json.dumps(content), "utf-8")
+        temporary.replace(place)
