@@ -10,8 +10,9 @@ from jobforge_dagster.medallion.lineage.frame import Frame, beside, hidden, sett
 from jobforge_dagster.medallion.lineage.groups import grouped
 from jobforge_dagster.medallion.lineage.joins import joined
 from jobforge_dagster.medallion.lineage.reshaping import reshaped
-from jobforge_dagster.medallion.lineage.sources import merged
+from jobforge_dagster.medallion.lineage.sources import Value, merged
 from jobforge_dagster.medallion.lineage.traverser import Plan, Step
+from jobforge_dagster.medallion.provenance import CARRIED
 
 Taking: TypeAlias = Callable[[Plan, Step, Sequence[Frame]], Frame]
 """What a step does to the frames that it takes."""
@@ -70,8 +71,13 @@ def _sorted(plan: Plan, step: Step, inputs: Sequence[Frame]) -> Frame:
 def _distinct(_plan: Plan, step: Step, inputs: Sequence[Frame]) -> Frame:
     [frame] = inputs
     subset = step.view.options[1]
-    names = frame.columns if subset is None else subset
-    return frame.ruled_by("group_by", [frame.columns[name] for name in names])
+    values = [frame.columns[name] for name in (frame.columns if subset is None else subset)]
+    # What rows carry along says whose they are: it is gathered of each group, and makes no group.
+    return frame.ruled_by("group_by", [each for each in values if not _is_carried(each)])
+
+
+def _is_carried(value: Value) -> bool:
+    return bool(value.direct) and all(source.column in CARRIED for source in value.direct)
 
 
 def _below_each_other(_plan: Plan, _step: Step, inputs: Sequence[Frame]) -> Frame:

@@ -218,7 +218,8 @@ def _gathered(rows: pl.DataFrame, words: Mapping[str, pl.Expr], dtype: pl.DataTy
     """
     place = "__row"
     obeyed = rows.select(pl.col(name).all() for name in words).row(0)
-    numbered = rows.with_row_index(place).lazy()
+    # Of a chunk that a filter leaves empty, Polars fails to put a text together (2.1, in memory).
+    numbered = rows.rechunk().with_row_index(place).lazy()
     said = [
         numbered.filter(~pl.col(name)).select(place, each.alias("said")).collect(engine=_WITHIN)
         for (name, each), by_all in zip(words.items(), obeyed, strict=True)

@@ -102,17 +102,17 @@ class Sieve:
         judgement = self._judgement
         stays = rows.select(judgement.passes).to_series()
         if not stays.all():
-            bad = rows.filter(~stays)
+            bad = rows.filter(~stays).rechunk()
             self._refuse(bad, "rejected", judgement.broken_by(bad))
         for each in self._aside:
             some = each.among(rows[NUMBER])
             if some.height:
                 lost = rows[NUMBER].is_in(some[NUMBER].implode())
-                whole = rows.filter(lost).join(some, on=NUMBER, maintain_order="left")
+                whole = rows.filter(lost).join(some, on=NUMBER, maintain_order="left").rechunk()
                 self._refuse(whole, each.fate, each.broken_by(whole), each.survivor)
                 stays = stays & ~lost
         if judgement.noting:
-            noted = rows.filter(stays & rows.select(judgement.notes).to_series())
+            noted = rows.filter(stays & rows.select(judgement.notes).to_series()).rechunk()
             if noted.height:
                 self.noted.add(judgement.notes_of(noted))
         return rows.select(exactly(*self._kept), stays.alias(_STAYS))

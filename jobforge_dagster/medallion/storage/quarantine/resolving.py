@@ -31,6 +31,9 @@ def settle(root: DataRoot, publication: Publication, replaced: str | None, by: W
     replayed: its row passes now.
     """
     standing = standing_file(root, publication)
+    left = [file for file in files_of(root, publication.table) if file != standing]
+    if not left:
+        return
     waived = {
         record: f"waiver {name}"
         for name, waiver in publication.waivers.items()
@@ -57,9 +60,7 @@ def settle(root: DataRoot, publication: Publication, replaced: str | None, by: W
         .then(pl.lit("passes under the present rules and corrections"))
         .otherwise(pl.lit("its delivery was replaced"))
     )
-    for file in files_of(root, publication.table):
-        if file == standing:
-            continue
+    for file in left:
         run = parquet.footer_of(file).get("run_id")
         if replaced is None or run == replaced:
             _resolve(root, publication, file, standing, by, state, why)
