@@ -397,6 +397,29 @@ def test_a_large_file_that_is_refused_harms_no_other(
     _refuses(_shop(domains, "csv"), "csv", NO_FORMAT)
 
 
+@pytest.mark.parametrize("later", [[["003", "Cid", 1]], [["003"]]], ids=["plain", "exact"])
+def test_a_large_file_that_is_replaced_before_it_is_staged_is_not_mixed_up(
+    domains: Domains, monkeypatch: pytest.MonkeyPatch, later: Rows
+) -> None:
+    stage = staged._stage
+
+    def replaced(*arguments: Any) -> Any:
+        new = lake.root.path / "source" / "shop" / "new"
+        new.write_bytes(_csv(HEADER, [*GOOD, *later]))
+        new.replace(new.with_name("orders.csv"))
+        return stage(*arguments)
+
+    monkeypatch.setattr(staged, "_LARGE", 0)
+    lake = _shop(domains, "csv", CSV)
+    lake.drop("shop/orders.csv", _csv(HEADER, GOOD[:1]))
+    monkeypatch.setattr(staged, "_stage", replaced)
+
+    run = lake.run("staged/orders")
+
+    assert "was replaced while it was read. Run again." in run.only_failure()
+    assert [each["rows"] for each in lake.manifests("orders")] == [2]
+
+
 def test_a_member_is_chosen_by_its_glob_and_a_high_ratio_is_no_harm(domains: Domains) -> None:
     extra = 'format=Csv(), member="*/orders-*.csv"'
     big = _csv(HEADER, [["1", "A" * 5_000_000, 1]])

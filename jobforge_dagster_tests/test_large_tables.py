@@ -162,6 +162,9 @@ def test_tables_in_another_order_are_compared_or_said_to_be_unsorted(
         ),
         (lambda rows: rows.with_columns(pl.col("l").list.sum()), True),
         (lambda rows: rows.with_columns(pl.col("l").list.sample(1)), False),
+        (lambda rows: rows.with_columns(pl.col("t").str.to_date("%Y-%m-%d")), True),
+        (lambda rows: rows.with_columns(pl.col("t").str.to_date(strict=False)), False),
+        (lambda rows: rows.with_columns(pl.col("t").cast(pl.Date, strict=False)), False),
         (lambda rows: rows.with_columns(pl.col("a").shift()), False),
         (lambda rows: rows.with_columns(pl.col("a").sum()), False),
         (lambda rows: rows.with_columns(pl.col("a").rank().over("l")), False),
@@ -173,7 +176,8 @@ def test_tables_in_another_order_are_compared_or_said_to_be_unsorted(
 def test_only_what_is_made_row_by_row_is_taken_to_be(
     tmp_path: Path, function: Callable[[pl.LazyFrame], pl.LazyFrame], alone: bool
 ) -> None:
-    pl.DataFrame({"a": [1, 2], "l": [[1], [2, 3]]}).write_parquet(tmp_path / "rows.parquet")
+    rows = pl.DataFrame({"a": [1, 2], "l": [[1], [2, 3]], "t": ["2001-02-03", ""]})
+    rows.write_parquet(tmp_path / "rows.parquet")
 
     assert is_row_by_row(function(pl.scan_parquet(tmp_path / "rows.parquet"))) is alone
 

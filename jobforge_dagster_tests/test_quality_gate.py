@@ -515,3 +515,41 @@ def test_data_and_bugs_are_not_tried_again(
     assert str(error) in shop.run("bronze/shop/orders").only_failure()
 
     assert left == [8]
+
+
+@pytest.mark.parametrize("column", ["order_id", "customer"])
+def test_why_answers_where_only_other_columns_are_warned_of(domains: Domains, column: str) -> None:
+    warning = AGREEING.replace(
+        'message="{customer} spent {spent}"', 'message="{customer} spent {spent}", severity="warn"'
+    )
+    assert warning != AGREEING
+    lake = domains(shop=warning)
+    lake.drop(FILE, _csv([("1", "Ann", "5"), ("2", "Bob", "8"), ("3", "Bob", "3")]))
+    assert lake.run().success
+
+    assert lake.command("why", "silver/shop/order", "order_id=2", column).exit_code == 0
+
+
+FIRST_COLUMN = SHOP.replace(
+    'metadata=meaning("Cents.", header="Amount"))',
+    """metadata=meaning("Cents.", header="Amount"))
+
+    @dy.rule()
+    def known(cls) -> pl.Expr:
+        return pl.first() != "2"
+""",
+    1,
+)
+
+
+def test_a_rule_sees_the_columns_of_its_schema_alone(domains: Domains) -> None:
+    lake = domains(shop=FIRST_COLUMN)
+    lake.drop(
+        FILE, _csv([("1", "Ann", "5"), ("2", "Bob", "8"), ("3", "Cid", "3"), ("3", "D", "4")])
+    )
+
+    assert lake.run().success
+    assert lake.table(ORDER)["order_id"].to_list() == ["1"]
+    broken = {record["source_row"]: record["broken"][0]["rule"] for record in lake.quarantine()}
+    key = f"{ORDER}:primary_key"
+    assert broken == {2: f"{ORDER}:known", 3: key, 4: key}

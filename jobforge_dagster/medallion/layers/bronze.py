@@ -148,8 +148,10 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
     grain: Grain = Rows()
     if source.combine == "upsert":
         by = [_key(name) for name in source.schema.primary_key()]
+        present = whole.collect_schema()
         keyless = pl.any_horizontal(
-            exactly(name).is_null() & _bare(name).is_null() for name in source.schema.primary_key()
+            _bare(name).is_null() & ~_was_read(name, present)
+            for name in source.schema.primary_key()
         )
         by.append(pl.when(keyless).then(pl.col(_PLACE)).alias(_KEYLESS))  # each is a row of its own
         newest = whole.group_by(by).agg(pl.col(_PLACE).max())
@@ -306,6 +308,13 @@ def _value(column: BronzeColumn, at_once: Collection[str], typed: Collection[str
         return _bare(column.name)
     rest = from_bare(exactly(_UNGROUPED.format(column.name)), column.dtype)
     return pl.coalesce(exactly(column.name), rest) if column.name in at_once else rest
+
+
+def _was_read(name: str, present: Collection[str]) -> pl.Expr:
+    """Whether a value was read from a text, of which therefore nothing is left."""
+    typed = _TYPED.format(name)
+    read = exactly(name).is_not_null()
+    return read & exactly(typed).is_null() if typed in present else read
 
 
 def _raw(name: str) -> pl.Expr:

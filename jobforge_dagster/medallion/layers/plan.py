@@ -98,7 +98,12 @@ def _looks_around(nodes: Any, expression: int) -> bool:
         alone = name in _OF_ONE_VALUE or name.startswith(_OF_ONE_VALUE_TOO)
         if not alone or name in _REDUCING or name == "ListFunction.Sample":
             return True
-    elif kind not in {"BinaryExpr", "Cast", "Column", "Literal", "Ternary"}:
+        # Without a format, one is told by the first values that there are.
+        if name == "StringFunction.Strptime" and node.function_data[1] is None:
+            return True
+    elif kind == "Cast":
+        return bool(node.dtype.is_temporal()) or _looks_around(nodes, node.expr)
+    elif kind not in {"BinaryExpr", "Column", "Literal", "Ternary"}:
         return True
     return any(_looks_around(nodes, child) for child in _children(node, kind))
 

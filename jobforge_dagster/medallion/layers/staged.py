@@ -219,7 +219,7 @@ def _stage(
         ) as content:
             reading = (
                 ahead.result()
-                if ahead and not content.packed
+                if ahead and not content.packed and stamp_of(landed.path) == landed.stamp
                 else read(
                     content.path, content.name, source.read_as, source.renames, source.max_unpacked
                 )
@@ -267,9 +267,9 @@ def _written(
         parquet.run(parquet.sink(frame, temporary, {"batch_id": batch_id}))
         facts = parquet.facts_of(temporary)
         staged_sha256 = sha256_of(temporary)
-        _account(source, landed.file, reading, facts)
         if stamp_of(landed.path) != landed.stamp:
             raise DeliveryError(f"{landed.file} was replaced while it was read. Run again.")
+        _account(source, landed.file, reading, facts)
     refused = None
     if reading.malformed:
         refused = root.quarantine("staged", source.name, batch_id, at)

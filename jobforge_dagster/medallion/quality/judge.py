@@ -216,6 +216,8 @@ def _gathered(rows: pl.DataFrame, words: Mapping[str, pl.Expr], dtype: pl.DataTy
         words: what is said if a verdict is false, by its column.
         dtype: of the list.
     """
+    if not words:
+        return pl.Series("said", [], dtype)
     place = "__row"
     obeyed = rows.select(pl.col(name).all() for name in words).row(0)
     # Of a chunk that a filter leaves empty, Polars fails to put a text together (2.1, in memory).

@@ -76,8 +76,8 @@ def duplicates(judgement: Judgement, *, alone: bool) -> SetAside | None:
     """Of the rows that pass by themselves, all but the first of each group by the declared order.
 
     Args:
-        judgement: of a candidate whose rows are numbered; it says by which columns, and in which
-            order. Its plan is executed twice.
+        judgement: of a candidate, which says by which columns, and in which order. Its plan is
+            executed several times.
         alone: whether each row is judged by itself.
     """
     candidate = judgement.candidate
@@ -152,9 +152,16 @@ def _suspects(
     if again.is_empty():
         return None
     suspect = _hash(columns).is_in(again.implode())
-    judged = judgement.of(rows.filter(suspect)) if alone else judgement.verdicts.filter(suspect)
-    wanted = exactly(NUMBER, *dict.fromkeys(kept))
-    return judged.filter(judgement.passes).select(wanted).collect(engine="streaming")
+    wanted = exactly(*dict.fromkeys(kept))
+    # A rule never sees the number: it may look at columns by their place or type.
+    if not alone:
+        numbered = judgement.verdicts.with_row_index(NUMBER)
+        found = numbered.filter(suspect, judgement.passes).select(NUMBER, wanted)
+        return found.collect(engine="streaming")
+    numbers = rows.with_row_index(NUMBER).filter(suspect).select(NUMBER)
+    judged = judgement.of(rows.filter(suspect)).select(wanted, judgement.passes)
+    parts = [each.collect(engine="streaming") for each in (numbers, judged)]
+    return pl.concat(parts, how="horizontal").filter(judgement.passes)
 
 
 def _hash(columns: Sequence[str]) -> pl.Expr:

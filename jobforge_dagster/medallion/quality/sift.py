@@ -107,7 +107,7 @@ class Sieve:
         for each in self._aside:
             some = each.among(rows[NUMBER])
             if some.height:
-                lost = rows[NUMBER].is_in(some[NUMBER].implode())
+                lost = rows[NUMBER].is_in(some[NUMBER].implode()) & stays
                 whole = rows.filter(lost).join(some, on=NUMBER, maintain_order="left").rechunk()
                 self._refuse(whole, each.fate, each.broken_by(whole), each.survivor)
                 stays = stays & ~lost

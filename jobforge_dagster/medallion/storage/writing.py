@@ -103,15 +103,16 @@ def _sieve(
         judgement = Judgement(candidate, waivers)
         return Sieve(judgement, judgement.verdicts, [], files["aside"]), False
     once = settled(candidate.frame, rows_in, files["once"])
-    numbered = replace(candidate, frame=once.frame.with_row_index(keys.NUMBER))
-    judgement = Judgement(numbered, waivers)
-    alone = not once.held and is_row_by_row(judgement.of(once.frame))
+    judgement = Judgement(replace(candidate, frame=once.frame), waivers)
+    rows = judgement.verdicts
+    alone = not once.held and is_row_by_row(rows)
     twice = keys.duplicates(judgement, alone=alone) if candidate.by else None
     # Rows that differ in these columns already need not be looked at again.
     again = candidate.unique and {*candidate.unique} != {*candidate.by}
     shared = keys.keyless(judgement, twice, alone=alone) if again else None
     aside = [each for each in (twice, shared) if each is not None]
-    rows = judgement.verdicts if aside else judgement.of(once.frame)
+    if aside:
+        rows = rows.with_row_index(keys.NUMBER)
     return Sieve(judgement, rows, aside, files["aside"]), once.in_order
 
 
