@@ -138,6 +138,22 @@ def test_a_changed_rule_has_another_version(spoilt: Lake, domains: Domains) -> N
         assert [event["state"] for event in record["history"]] == ["open", "open"]
 
 
+def test_a_record_that_stays_keeps_when_and_by_whom_it_was_refused(
+    spoilt: Lake, domains: Domains
+) -> None:
+    before = {record["record_id"]: record for record in spoilt.quarantine("silver")}
+    domains(shop=SHOP.replace(".str.strip_chars()", ".str.strip_chars().str.to_uppercase()"))
+
+    assert spoilt.run().success
+
+    after = {record["record_id"]: record for record in spoilt.quarantine("silver")}
+    assert after.keys() == before.keys()
+    for each, record in after.items():
+        assert record["judged_by"] != before[each]["judged_by"]
+        for kept in ("run_id", "quarantined_at", "history"):
+            assert record[kept] == before[each][kept]
+
+
 def test_renaming_what_a_rule_says_is_no_new_version(spoilt: Lake, domains: Domains) -> None:
     before = spoilt.quarantine("silver")[0]["broken"][0]["version"]
     domains(shop=SHOP.replace("str.strip_chars()", "str.strip_chars(' ')"))
