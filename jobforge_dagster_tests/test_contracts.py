@@ -232,6 +232,14 @@ BAD_DECLARATIONS = {
     ),
     "a type of no text": ("amount = dy.Int64(nullable=True, min=0,", "amount = dy.List(dy.Int8(),",
         "bronze cannot make List(Int8) of text"),
+    **{
+        f"digits parted by {mark!r}": (
+            "max_rejected=LENIENT, origin",
+            f"max_rejected=LENIENT, thousands={mark!r}, origin",
+            "is not one character that parts digits",
+        )
+        for mark in ("", "0", "e", "-", ", ")
+    },
     "no description": ('    """One customer."""\n', "", "say what a row is"),
     "two tables of one name": (
         "",

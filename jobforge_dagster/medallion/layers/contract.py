@@ -59,9 +59,11 @@ def check_source(source: Source) -> None:
     _check_schema(source.key, source.schema)
     _check_governance(source)
     check_format(source.key, source.read_as)
-    if source.thousands is not None and len(source.thousands) != 1:
+    mark = source.thousands
+    if mark is not None and (len(mark) != 1 or mark.isalnum() or mark in "+-"):
         raise DeclarationError(
-            f"{source.key}: thousands={source.thousands!r} is not one character."
+            f"{source.key}: thousands={mark!r} is not one character that parts digits. It may be "
+            f"no letter, digit or sign."
         )
     if source.combine == "upsert" and not source.schema.primary_key():
         raise DeclarationError(
