@@ -22,7 +22,6 @@ import pyarrow.parquet as pq
 import pytest
 
 from jobforge_dagster.medallion.layers import staged
-from jobforge_dagster.medallion.readers import Reading, read
 from jobforge_dagster_tests.conftest import Domains, Lake, Run
 
 Rows = list[list[Any]]
@@ -368,37 +367,8 @@ def test_a_dangerous_or_damaged_archive_is_refused(domains: Domains) -> None:
     _refuses(_shop(domains, "zip", _zip(("orders.csv", CSV)), extra), "zip", ARCHIVES)
 
 
-@pytest.mark.parametrize("pack", [bytes, gzip.compress])
-def test_a_large_file_that_is_read_while_it_is_hashed_is_read_as_any_other(
-    domains: Domains, pack: Callable[[bytes], bytes], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    reads: list[str] = []
-
-    def counted(path: Path, name: str, *others: Any) -> Reading:
-        reads.append(name)
-        return read(path, name, *others)
-
-    monkeypatch.setattr(staged, "read", counted)
-    monkeypatch.setattr(staged, "_LARGE", 0)
-    lake = _shop(domains, "csv", pack(_csv(HEADER, [*GOOD, ["003"]])))
-
-    orders = [name for name in reads if "orders" in name]
-    assert orders == ["shop/orders.csv"] + ["shop/orders.csv (unpacked)"] * (pack is not bytes)
-    assert lake.staged("orders")["Customer"].to_list() == ["Ann", "Bob"]
-    _told(lake, ["has 1 cells where the header has 3"])
-    lake = _shop(domains, "csv", pack(CSV))
-    assert lake.manifests("orders")[-1]["facts"]["reader"] == "plain"
-
-
-def test_a_large_file_that_is_refused_harms_no_other(
-    domains: Domains, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(staged, "_LARGE", 0)
-    _refuses(_shop(domains, "csv"), "csv", NO_FORMAT)
-
-
 @pytest.mark.parametrize("later", [[["003", "Cid", 1]], [["003"]]], ids=["plain", "exact"])
-def test_a_large_file_that_is_replaced_before_it_is_staged_is_not_mixed_up(
+def test_a_file_that_is_replaced_before_it_is_staged_is_not_mixed_up(
     domains: Domains, monkeypatch: pytest.MonkeyPatch, later: Rows
 ) -> None:
     stage = staged._stage
@@ -409,7 +379,6 @@ def test_a_large_file_that_is_replaced_before_it_is_staged_is_not_mixed_up(
         new.replace(new.with_name("orders.csv"))
         return stage(*arguments)
 
-    monkeypatch.setattr(staged, "_LARGE", 0)
     lake = _shop(domains, "csv", CSV)
     lake.drop("shop/orders.csv", _csv(HEADER, GOOD[:1]))
     monkeypatch.setattr(staged, "_stage", replaced)

@@ -466,6 +466,7 @@ def test_no_field_can_say_anything_else(whole: Chain, place: int, field: str, va
 
 @settings(max_examples=100)
 @given(place=st.integers(0, 7), field=st.sampled_from(sorted(IndexLine.model_fields)), value=VALUES)
+@example(place=0, field="record", value="\0")
 def test_no_field_of_a_line_can_say_anything_else(
     whole: Chain, place: int, field: str, value: Any
 ) -> None:

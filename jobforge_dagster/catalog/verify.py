@@ -93,7 +93,7 @@ def _record(root: DataRoot, line: IndexLine, findings: list[str]) -> LayerTransi
     except FileNotFoundError:
         findings.append(f"{where}: it is gone.")
         return None
-    except (CatalogError, OSError):
+    except (CatalogError, OSError, ValueError):  # a name may be one that no file can have
         findings.append(f"{where}: it is damaged.")
         return None
     if chain.hash_of(record) != record.hash or path.read_bytes() != record.as_json().encode():

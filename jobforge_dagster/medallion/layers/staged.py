@@ -12,7 +12,6 @@ import errno
 import json
 import os
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -24,7 +23,7 @@ import polars as pl
 from jobforge_dagster.medallion.columns import exactly
 from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import ContractError, DeliveryError
-from jobforge_dagster.medallion.formats import Csv, name_of
+from jobforge_dagster.medallion.formats import name_of
 from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
@@ -44,9 +43,6 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 
 Progress = Callable[[str, int, int], None]
 """Told of a file, the records read so far, and all of them (0 if that is not known)."""
-
-_LARGE = 1 << 25
-"""Bytes of a CSV file that is worth a thread to look through it while it is hashed."""
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -134,19 +130,16 @@ def _staged(root: DataRoot, source: Source, ticket: Ticket) -> Staging | None:
     files = landed(root, source)
     seen = Seen(root, source)
     found: dict[Landed, str] = {}
-    ahead: dict[Landed, Future[Reading]] = {}
     failures: list[str] = []
     for each in files:
-        with _noting(failures), _reading_ahead(source, seen, each, ahead):
+        with _noting(failures):
             found[each] = seen.sha256(each)
     new: list[Manifest] = []
     for each, arrival in deliveries.news(source, log, found, files, ticket.at):
         with _noting(failures):
             manifest = deliveries.find(root, arrival.batch_id)
             if manifest is None:
-                manifest = _stage(
-                    root, source, each, found[each], arrival.batch_id, ticket, ahead.get(each)
-                )
+                manifest = _stage(root, source, each, found[each], arrival.batch_id, ticket)
                 new.append(manifest)
             deliveries.note(root, source, arrival)
             log.append(arrival)
@@ -179,35 +172,13 @@ def _noting(failures: list[str]) -> Iterator[None]:
         failures.append(str(error))
 
 
-@contextmanager
-def _reading_ahead(
-    source: Source, seen: Seen, landed: Landed, ahead: dict[Landed, Future[Reading]]
-) -> Iterator[None]:
-    """Look through a large CSV file beside the block, if it is one that was never hashed."""
-    large = landed.stamp is not None and landed.stamp[1] >= _LARGE
-    if not large or not isinstance(source.read_as, Csv) or seen.known(landed):
-        yield
-        return
-    with ThreadPoolExecutor(1) as beside:
-        ahead[landed] = beside.submit(
-            read, landed.path, landed.file, source.read_as, source.renames, source.max_unpacked
-        )
-        yield
-
-
 def expected(source: Source) -> str:
     """Where the files of a source are expected, below the data root."""
     return f"source/{source.files}"
 
 
 def _stage(
-    root: DataRoot,
-    source: Source,
-    landed: Landed,
-    sha256: str,
-    batch_id: str,
-    ticket: Ticket,
-    ahead: Future[Reading] | None,
+    root: DataRoot, source: Source, landed: Landed, sha256: str, batch_id: str, ticket: Ticket
 ) -> Manifest:
     try:
         with unpacked(
@@ -217,12 +188,8 @@ def _stage(
             source.max_unpacked,
             root.staged / source.name,
         ) as content:
-            reading = (
-                ahead.result()
-                if ahead and not content.packed and stamp_of(landed.path) == landed.stamp
-                else read(
-                    content.path, content.name, source.read_as, source.renames, source.max_unpacked
-                )
+            reading = read(
+                content.path, content.name, source.read_as, source.renames, source.max_unpacked
             )
             reading.facts |= content.facts
             return _written(root, source, landed, sha256, batch_id, reading, ticket)
