@@ -50,6 +50,7 @@ def shown(page: Path) -> Iterator[Shown]:
 def timeless(text: str) -> str:
     """A text without what differs from run to run: times, durations, ids of runs, hashes."""
     text = re.sub(r"\d{4}-\d{2}-\d{2}([ T]\d{2}:\d{2}(:\d{2}(\.\d+)?)?)?Z?", "<time>", text)
+    text = re.sub(r"\b(batch|run|sha256) [0-9a-f]{8}[0-9a-f-]*\b", r"\1 <id>", text)
     text = re.sub(r"\b(?=[0-9a-f-]*\d)(?=[0-9a-f-]*[a-f])[0-9a-f]{8}[0-9a-f-]*\b", "<id>", text)
     return "\n".join(line.rstrip() for line in text.splitlines()).strip("\n")
 
