@@ -42,18 +42,13 @@ def make_views(connection: DuckDBPyConnection, files: Mapping[str, Path]) -> Non
         connection.execute(f"CREATE VIEW gold.{quoted(name)} AS SELECT * FROM {read}")
 
 
-def views_are_right(connection: DuckDBPyConnection, files: Mapping[str, Path]) -> bool:
-    """Whether there is a view over each of some files, and no other."""
-    return are_right(views_in(connection), files)
-
-
 def views_in(connection: DuckDBPyConnection) -> dict[str, str]:
     """The views over gold that there are: their SQL, by name."""
     views = "SELECT view_name, sql FROM duckdb_views() WHERE schema_name = 'gold'"
     return dict(connection.execute(views).fetchall())
 
 
-def are_right(views: Mapping[str, str], files: Mapping[str, Path]) -> bool:
+def views_are_right(views: Mapping[str, str], files: Mapping[str, Path]) -> bool:
     """Whether some views are those over some files."""
     if {*views} != {*files}:
         return False

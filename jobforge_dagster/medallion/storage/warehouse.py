@@ -18,9 +18,9 @@ from jobforge_dagster.medallion.errors import MissingTableError
 from jobforge_dagster.medallion.hashing import digest
 from jobforge_dagster.medallion.storage.atomic import alone, replacing, sweep
 from jobforge_dagster.medallion.storage.gold_views import (
-    are_right,
     gold_files,
     make_views,
+    views_are_right,
     views_in,
 )
 from jobforge_dagster.medallion.storage.remembered import remembered
@@ -113,7 +113,7 @@ def standing(root: DataRoot, mart: Mart, fingerprint: str) -> Standing | None:
     told = _contents(root)
     if told["made"].get(mart.name) != fingerprint or mart.name not in told["marts"]:
         return None
-    right = are_right(told["views"], gold_files(root))
+    right = views_are_right(told["views"], gold_files(root))
     return Standing(**told["marts"][mart.name]) if right else None
 
 
@@ -126,7 +126,7 @@ def standing_views(root: DataRoot) -> list[str] | None:
     if not file_of(root).exists():
         return None
     files = gold_files(root)
-    return sorted(files) if are_right(_contents(root)["views"], files) else None
+    return sorted(files) if views_are_right(_contents(root)["views"], files) else None
 
 
 def _contents(root: DataRoot) -> dict[str, Any]:
