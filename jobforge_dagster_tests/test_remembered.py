@@ -1,5 +1,6 @@
 """What is remembered of a file is what would be found out now."""
 
+import sys
 import time
 from pathlib import Path
 
@@ -7,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobforge_dagster.medallion.storage.remembered import remembered
+from jobforge_dagster.medallion.storage import remembered as module
+from jobforge_dagster.medallion.storage.remembered import follows_from_code, remembered
 from jobforge_dagster.medallion.storage.root import DataRoot
 
 _STEPS = st.lists(
@@ -80,3 +82,43 @@ def test_where_nothing_can_be_kept_it_is_found_out_each_time(
     _settled(monkeypatch)
     assert remembered(root, "what", file, lambda: 1, by="") == 1
     assert remembered(root, "what", file, lambda: 2, by="") == 2
+
+
+@pytest.fixture
+def code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder of bytecode of a platform that stands elsewhere, with a data root beside it."""
+    beside = tmp_path / "code" / "__pycache__"
+    beside.mkdir(parents=True)
+    monkeypatch.setattr(module, "__file__", str(beside.parent / "remembered.py"))
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    monkeypatch.setenv("JOBFORGE_DATA_ROOT", str(tmp_path / "data"))
+    return beside
+
+
+def _found_out(*codes: str) -> list[int]:
+    """What is told of each of these versions of the code, one after the other."""
+    looks = iter(range(len(codes)))
+    return [follows_from_code("what", code, lambda: next(looks)) for code in codes]
+
+
+def test_what_follows_from_code_is_found_out_once_for_all_data(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert _found_out("1", "1", "2", "2", "1") == [0, 0, 1, 1, 2]
+    monkeypatch.setenv("JOBFORGE_DATA_ROOT", str(tmp_path / "elsewhere"))
+    assert _found_out("0", "0") == [0, 0]
+    kept = code / "what.json"
+    kept.write_bytes(kept.read_bytes()[:-2])
+    assert _found_out("1", "0", "0") == [0, 1, 1]
+    assert not (tmp_path / "elsewhere").exists()
+
+
+def test_without_bytecode_it_is_kept_with_the_data_if_there_are_any(
+    code: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    assert _found_out("1", "1") == [0, 1]
+    assert not (tmp_path / "data").exists()
+    DataRoot(tmp_path / "data").cache.mkdir(parents=True)
+    assert _found_out("1", "1") == [0, 0]
+    assert not list(code.iterdir())

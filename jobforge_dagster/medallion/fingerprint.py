@@ -11,7 +11,6 @@ import ast
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from functools import cache
 from hashlib import sha256
 from importlib.util import resolve_name
@@ -25,8 +24,7 @@ import polars as pl
 from jobforge_dagster.medallion.corrections import Corrections
 from jobforge_dagster.medallion.declare import Domain, Source, Table, meaning_of
 from jobforge_dagster.medallion.hashing import digest
-from jobforge_dagster.medallion.storage.atomic import replacing
-from jobforge_dagster.medallion.storage.root import DataRoot
+from jobforge_dagster.medallion.storage.remembered import follows_from_code
 
 _PLATFORM = __name__.rpartition(".")[0]
 
@@ -36,35 +34,15 @@ def platform_version() -> str:
     """Version of the platform's code and of the engine that it runs on."""
     files = sorted(Path(__file__).parent.rglob("*.py"))
     code = [file.read_bytes() for file in files]
-    return _kept(code) or _keep(code, _version_of(code))
+    # Compiling takes a sixth of a second.
+    version: str = follows_from_code("platform", _bytes_of(code), lambda: _version_of(code))
+    return version
 
 
 def _version_of(code: Sequence[bytes]) -> str:
     # Compiled rather than parsed: a tenth of the cost.
     compiled = [compile(each, "", "exec", optimize=2) for each in code]
     return digest([pl.__version__, dy.__version__, *map(_instructions, compiled)])
-
-
-# Compiling takes a sixth of a second at every start. The version follows from the bytes of the code
-# and from what compiles it, so it is kept by their hash, where there is a cache.
-def _kept(code: Sequence[bytes]) -> str | None:
-    try:
-        known, version = _cache().read_text("utf-8").split()
-    except (OSError, ValueError):
-        return None
-    return version if known == _bytes_of(code) else None
-
-
-def _keep(code: Sequence[bytes], version: str) -> str:
-    path = _cache()
-    if path.parent.is_dir():
-        with suppress(OSError), replacing(path) as temporary:
-            temporary.write_text(f"{_bytes_of(code)} {version}\n", "utf-8")
-    return version
-
-
-def _cache() -> Path:
-    return DataRoot.from_environment().cache / "platform"
 
 
 def _bytes_of(code: Sequence[bytes]) -> str:

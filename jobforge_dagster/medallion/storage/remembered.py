@@ -1,16 +1,19 @@
-"""What was found out about a file, remembered so that one that stands as it did is not read again.
+"""What was found out, remembered so that it need not be found out again.
 
-A file is known by its place on the disk, its size and its times, as ``git`` knows files: whoever
-replaces it or writes into it makes it another. What is remembered may be deleted at any time.
+A delivered or published file is known by its place on the disk, its size and its times, as ``git``
+knows files: whoever replaces it or writes into it makes it another. Code is known by a hash. What
+is remembered may be deleted at any time.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from importlib.util import cache_from_source
 from pathlib import Path
 from typing import Any
 
@@ -42,13 +45,38 @@ def remembered(
     stamp = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     of = digest([by, *map(str, stamp)])
     with suppress(OSError, ValueError, KeyError, TypeError):
-        kept = json.loads(place.read_bytes())
-        if kept["of"] == of:
-            return kept["told"]
+        return _kept(place, of)
     told = find_out()
     if time.time() - max(state.st_mtime, state.st_ctime) > _SETTLED:
         _keep(place, {"of": of, "told": told})
     return told
+
+
+def follows_from_code(what: str, of: str, find_out: Callable[[], Any]) -> Any:
+    """What follows from the platform's code alone: kept, as its bytecode is, beside the code.
+
+    Where that folder may not be written to, it is kept in the cache of the data root, if there is
+    one yet.
+
+    Args:
+        what: the name of the file.
+        of: hash of the code.
+        find_out: gives what JSON can hold.
+    """
+    place = _beside_bytecode() / f"{what}.json"
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        return _kept(place, of)
+    told = find_out()
+    if place.parent.is_dir():
+        _keep(place, {"of": of, "told": told})
+    return told
+
+
+def _beside_bytecode() -> Path:
+    beside = Path(cache_from_source(__file__)).parent
+    if os.access(beside, os.W_OK) and not sys.dont_write_bytecode:
+        return beside
+    return DataRoot.from_environment().cache
 
 
 def facts_of(root: DataRoot, key: str, file: Path, *, by: str) -> parquet.FileFacts:
@@ -68,6 +96,13 @@ def facts_of(root: DataRoot, key: str, file: Path, *, by: str) -> parquet.FileFa
         return vars(parquet.facts_of(file)) | {"ranges": {}}
 
     return parquet.FileFacts(**remembered(root, f"facts/{key}", file, read, by=by))
+
+
+def _kept(place: Path, of: str) -> Any:
+    kept = json.loads(place.read_bytes())
+    if kept["of"] != of:
+        raise KeyError(of)
+    return kept["told"]
 
 
 def _keep(place: Path, content: dict[str, Any]) -> None:
