@@ -32,6 +32,7 @@ from fixed_costs.turns import (
     median,
     prose,
     ratio,
+    section,
     table,
     write,
 )
@@ -43,7 +44,7 @@ TABLES = (50, 500)
 
 TITLE = "Fixed costs"
 ABOUT = (
-    "`uv run python benchmarks/fixed.py` ({facts}). Medians of {rounds}; every call is a process "
+    "`uv run python benchmarks/fixed.py` ({facts}). Every call is a process "
     'of its own. "Dagster" is the same done by a project of as many steps and checks that do '
     "nothing: in-process executor, Dagster's SQLite storage. Ratios and differences are those of "
     "one turn. What asking costs is in [asking.md](../asking.md)."
@@ -223,7 +224,7 @@ def main() -> None:
     parser.add_argument("--tables", type=int, nargs="+", default=TABLES, metavar="N")
     parser.add_argument("--write", action="store_true", help="keep it as results/fixed.md")
     asked = parser.parse_args()
-    head = heading(TITLE, ABOUT, asked.rounds)
+    head = heading(TITLE, ABOUT)
     print(head)
     sections: dict[str, str] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -231,7 +232,7 @@ def main() -> None:
         for part in asked.only:
             title, measured = PARTS[part]
             try:
-                sections[title] = measured(bench)
+                sections[title] = section(measured(bench), asked.rounds)
             except subprocess.CalledProcessError as error:
                 raise SystemExit(f"{error}\n{error.stderr or error.output}") from None
             print(f"## {title}\n\n{sections[title]}\n", flush=True)

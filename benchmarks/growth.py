@@ -27,7 +27,7 @@ import catalog
 import deliveries
 from fixed_costs.growths import growths
 from fixed_costs.projects import BENCHMARKS, OURS, SETTLED, Project, small, trivial
-from fixed_costs.turns import heading, in_turns, prose, table, write
+from fixed_costs.turns import heading, in_turns, prose, section, table, write
 from measuring import Cost, measure
 
 RESULT = BENCHMARKS / "results" / "growth.md"
@@ -58,7 +58,7 @@ ASKED = {
 
 TITLE = "Growth"
 ABOUT = (
-    "`uv run python benchmarks/growth.py` ({facts}). Medians of {rounds}. An exponent of 1 is as "
+    "`uv run python benchmarks/growth.py` ({facts}). An exponent of 1 is as "
     "much as what grows, 0 not at all."
 )
 
@@ -205,7 +205,7 @@ def main() -> None:
         parser.add_argument(f"--{part}", type=int, nargs="+", default=usual, metavar="N")
     parser.add_argument("--write", action="store_true", help="keep it as results/growth.md")
     asked = parser.parse_args()
-    head = heading(TITLE, ABOUT, asked.rounds)
+    head = heading(TITLE, ABOUT)
     print(head)
     sections: dict[str, str] = {}
     for part in asked.only:
@@ -213,7 +213,8 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder:
             try:
                 sizes = sorted(set(getattr(asked, part)))
-                sections[title] = measured(Path(folder), asked.rounds, sizes)
+                found = measured(Path(folder), asked.rounds, sizes)
+                sections[title] = section(found, asked.rounds)
             except subprocess.CalledProcessError as error:
                 raise SystemExit(f"{error}\n{error.stderr or error.output}") from None
         print(f"## {title}\n\n{sections[title]}\n", flush=True)

@@ -82,16 +82,20 @@ def prose(text: str) -> str:
     return textwrap.fill(text, 100, break_long_words=False, break_on_hyphens=False)
 
 
-def heading(title: str, about: str, rounds: int) -> str:
+def heading(title: str, about: str) -> str:
     """The title of a result and what comes before its first section.
 
     Args:
         title: of the result.
-        about: a paragraph with places for ``{facts}`` of the machine and for ``{rounds}``.
-        rounds: how many turns were measured.
+        about: a paragraph with a place for ``{facts}`` of the machine.
     """
-    turns = f"{rounds} turns" if rounds > 1 else "one turn"
-    return f"# {title}\n\n{prose(about.format(facts=_facts(), rounds=turns))}\n"
+    return f"# {title}\n\n{prose(about.format(facts=_facts()))}\n"
+
+
+def section(measured: str, rounds: int) -> str:
+    """What a section says: of how many turns, and what was measured."""
+    turns = f"Medians of {rounds} turns." if rounds > 1 else "One turn."
+    return f"{turns}\n\n{measured}"
 
 
 def _facts() -> str:
