@@ -125,11 +125,11 @@ def _targets(result: Result) -> Iterator[str]:
     yield ""
     yield "## What is asked"
     yield ""
-    yield "| rows | asked of ours | found | |"
-    yield "|---:|---|---|---|"
+    yield "| rows | asked of ours | found | at best | |"
+    yield "|---:|---|---|---:|---|"
     for each in targets(result):
         verdict = f"**{each.verdict}**" if each.verdict == "missed" else each.verdict
-        yield f"| {each.rows:,} | {each.asked} | {each.figure} | {verdict} |"
+        yield f"| {each.rows:,} | {each.asked} | {each.figure} | {each.at_best} | {verdict} |"
 
 
 def _facts(result: Result) -> Iterator[str]:
@@ -143,7 +143,8 @@ def _facts(result: Result) -> Iterator[str]:
     yield "of all processes, peak the most memory that they held at one moment; MB are millions of"
     yield "bytes. Dagster's own start is a project with one asset that does nothing. Layer by"
     yield "layer, each file is made of the one before, as it must where layers can be made again"
-    yield "one at a time: with Dagster's start, that script is what ours can at best cost."
+    yield "one at a time: with Dagster's start, that script is what ours can at best cost, and"
+    yield "what would be found of it stands under *at best*."
     yield ""
     yield f"- {facts['processor']}, {facts['cores']} cores, {facts['memory'] / 1e9:.0f} GB"
     yield f"- {facts['kernel']}, Python {facts['python']}"

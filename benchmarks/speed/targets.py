@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import statistics
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -16,8 +17,21 @@ WALL, CPU, PEAK = 1.3, 1.5, 300
 BEST, LEANEST = 1.35, 0.25
 """Times as fast as the best of the others; share of the memory of the leanest."""
 
-Found = tuple[str, bool]
-"""A figure in words, and whether it is what is asked."""
+
+@dataclass(frozen=True)
+class Found:
+    """What was found out of a target.
+
+    Attributes:
+        figure: in words.
+        met: whether it is what is asked.
+        at_best: the figure of the script that makes each layer of the one before, with Dagster's
+            own start added to it; nothing where that was not measured.
+    """
+
+    figure: str
+    met: bool
+    at_best: str = ""
 
 
 @dataclass(frozen=True)
@@ -27,6 +41,7 @@ class Target:
     rows: int
     asked: str
     figure: str
+    at_best: str
     verdict: str
     """met, missed or not measured."""
 
@@ -43,10 +58,10 @@ def targets(result: Result) -> list[Target]:
 
 def _judged(rows: int, asked: str, find: Callable[[], Found]) -> Target:
     try:
-        figure, met = find()
+        found = find()
     except LookupError:
-        return Target(rows, asked, "", "not measured")
-    return Target(rows, asked, figure, "met" if met else "missed")
+        return Target(rows, asked, "", "", "not measured")
+    return Target(rows, asked, found.figure, found.at_best, "met" if found.met else "missed")
 
 
 def _asked(size: _Size) -> Iterator[tuple[str, Callable[[], Found]]]:
@@ -77,39 +92,53 @@ class _Size:
         if peer not in self.result.believed(self.rows, "peer"):
             raise LookupError(peer.name)
         times = self._times(peer, self._first("ours"))
-        return f"{times:.2f} times as fast", times > 1
+        best = self._at_best(peer, lambda least, peer: peer / least)
+        return Found(f"{times:.2f} times as fast", times > 1, best)
 
     def cpu(self) -> Found:
         """What is above the floor and what Dagster needs to start."""
         kinds: tuple[Kind, ...] = ("ours", "floor", "start")
         ours, floor, start = (self._median(self._first(kind), "cpu") for kind in kinds)
         above = ours - floor - start
-        return f"{ours:.2f} s = {floor:.2f} s + {start:.2f} s {above:+.2f} s", above <= CPU
+        told = f"{ours:.2f} s = {floor:.2f} s + {start:.2f} s {above:+.2f} s"
+        return Found(told, above <= CPU)
 
     def wall(self) -> Found:
         """The wall time beside the floor's."""
         times = self._times(self._first("ours"), self._first("floor"))
-        return f"{times:.2f} times", times <= WALL
+        best = self._at_best(self._first("floor"), lambda least, floor: least / floor)
+        return Found(f"{times:.2f} times", times <= WALL, best)
 
     def peak(self) -> Found:
         """The memory above the floor's."""
         ours = self._median(self._first("ours"), "peak")
         floor = self._median(self._first("floor"), "peak")
         above = (ours - floor) / 1e6
-        return f"the floor's {above:+,.0f} MB", above <= PEAK
+        return Found(f"the floor's {above:+,.0f} MB", above <= PEAK)
 
     def best(self) -> Found:
         """The wall time of the fastest of the others beside ours."""
         best = self._first("peer")
         times = self._times(best, self._first("ours"))
-        return f"{times:.2f} times ({best.title})", times >= BEST
+        at_best = self._at_best(best, lambda least, peer: peer / least)
+        return Found(f"{times:.2f} times ({best.title})", times >= BEST, at_best)
 
     def leanest(self) -> Found:
         """The memory beside that of the one of the others that needs least."""
         ours, peers = self._first("ours"), self.result.believed(self.rows, "peer")
         leanest = min([self._first("peer"), *peers], key=lambda each: self._median(each, "peak"))
         share = self._median(ours, "peak") / self._median(leanest, "peak")
-        return f"{share:.0%} ({leanest.title})", share <= LEANEST
+        return Found(f"{share:.0%} ({leanest.title})", share <= LEANEST)
+
+    def _at_best(self, other: Entrant, compare: Callable[[float, float], float]) -> str:
+        """The wall times of layer by layer with Dagster's start and of another, compared."""
+        beside = [*self.result.believed(self.rows, "limit", "start"), other]
+        turns = [self.result.turns(self.rows, each.name) for each in beside]
+        rounds = set.intersection(*map(set, turns))
+        if len(beside) < 3 or not rounds:
+            return ""
+        walls = ([turn[each].wall for turn in turns] for each in rounds)
+        return f"{statistics.median(compare(sum(least), wall) for *least, wall in walls):.2f}"
 
     def _first(self, kind: Kind) -> Entrant:
         return self.result.first(self.rows, kind)
