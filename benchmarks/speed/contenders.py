@@ -36,7 +36,7 @@ class Contender:
         name: short, for files.
         title: for people.
         floor: whether it is a script without any platform.
-        limit: whether it is a script that shows what the layers by themselves cost.
+        limit: whether it is a script that shows what the work asked for costs by itself.
         environment: name of its virtual environment; ``None`` for the project's own.
     """
 
@@ -234,6 +234,7 @@ CONTENDERS: tuple[Contender, ...] = (
     Script("polars", "Floor: Polars script", floor=True, script="floor/polars_floor.py"),
     Script("duckdb", "Floor: DuckDB script", floor=True, script="floor/duckdb_floor.py"),
     Script("layered", "Layer by layer: Polars script", limit=True, script="floor/layered.py"),
+    Script("governed", "The same, governed", limit=True, script="floor/governed.py"),
     Ours("ours", "JobForge"),
     Dbt("dbt", "dbt-duckdb", environment="dbt"),
     SqlMesh("sqlmesh", "SQLMesh (DuckDB)", environment="sqlmesh"),

@@ -25,8 +25,8 @@ class Found:
     Attributes:
         figure: in words.
         met: whether it is what is asked.
-        at_best: the figure of the script that makes each layer of the one before, with Dagster's
-            own start added to it; nothing where that was not measured.
+        at_best: the figures of the scripts that show the limit, with Dagster's own start added;
+            nothing where they were not measured.
     """
 
     figure: str
@@ -101,7 +101,9 @@ class _Size:
         ours, floor, start = (self._median(self._first(kind), "cpu") for kind in kinds)
         above = ours - floor - start
         told = f"{ours:.2f} s = {floor:.2f} s + {start:.2f} s {above:+.2f} s"
-        return Found(told, above <= CPU)
+        limits = self.result.believed(self.rows, "limit")
+        at_best = " / ".join(f"{self._median(each, 'cpu') - floor:+.2f} s" for each in limits)
+        return Found(told, above <= CPU, at_best)
 
     def wall(self) -> Found:
         """The wall time beside the floor's."""
@@ -131,14 +133,21 @@ class _Size:
         return Found(f"{share:.0%} ({leanest.title})", share <= LEANEST)
 
     def _at_best(self, other: Entrant, compare: Callable[[float, float], float]) -> str:
-        """The wall times of layer by layer with Dagster's start and of another, compared."""
-        beside = [*self.result.believed(self.rows, "limit", "start"), other]
+        """The wall times of each limit with Dagster's start, and of another, compared."""
+        if not self.result.believed(self.rows, "start"):
+            return ""
+        limits = self.result.believed(self.rows, "limit")
+        return " / ".join(self._compared(each, other, compare) for each in limits)
+
+    def _compared(
+        self, limit: Entrant, other: Entrant, compare: Callable[[float, float], float]
+    ) -> str:
+        beside = (limit, self._first("start"), other)
         turns = [self.result.turns(self.rows, each.name) for each in beside]
         rounds = set.intersection(*map(set, turns))
-        if len(beside) < 3 or not rounds:
-            return ""
         walls = ([turn[each].wall for turn in turns] for each in rounds)
-        return f"{statistics.median(compare(sum(least), wall) for *least, wall in walls):.2f}"
+        found = [compare(script + start, wall) for script, start, wall in walls]
+        return f"{statistics.median(found):.2f}" if found else "-"
 
     def _first(self, kind: Kind) -> Entrant:
         return self.result.first(self.rows, kind)

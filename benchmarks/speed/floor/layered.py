@@ -5,12 +5,13 @@
 What the floor does in one pass is done here as layers ask for it: the source is hashed and staged,
 bronze is made of the staged file, silver of bronze, the fact of silver. No platform, no rules in
 words, no lineage. Beside the floor this tells what layers that can each be made again cost by
-themselves.
+themselves. `governed.py` does the same and writes what an auditor asks for.
 """
 
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import uuid
 from datetime import UTC, datetime
@@ -31,14 +32,22 @@ from polars_floor import (
     typed,
 )
 
+STAMPS = ("_source_file", "_ingested_at", "_batch_id", "_layer")
+ROW = "_source_row"
+"""The row of the source that a row comes from; only where governed."""
+ORIGINAL = pl.struct(*NAMES).struct.json_encode().alias("original")
+"""A row as it was delivered."""
 
-def main(source: Path, dimension: Path, out: Path) -> None:
+
+def main(source: Path, dimension: Path, out: Path, *, governed: bool = False) -> None:
     """Write all tables of the workload into a folder.
 
     Args:
         source: CSV file of facts.
         dimension: CSV file of occupations.
         out: an empty folder.
+        governed: whether rows know their row in the source, what is refused or repeated is kept as
+            it was delivered with the reason, and files are written safely and hashed.
     """
     with source.open("rb") as file:
         hashlib.file_digest(file, "sha256")
@@ -56,31 +65,49 @@ def main(source: Path, dimension: Path, out: Path) -> None:
         )
 
     def write(*sinks: pl.LazyFrame) -> None:
+        before = set(out.iterdir())
         pl.collect_all(sinks, engine="streaming")
+        if governed:
+            for file in set(out.iterdir()) - before:
+                _settle(file)
 
-    write(sink(pl.scan_csv(source, infer_schema=False), "staged"))
+    rows = {"row_index_name": ROW, "row_index_offset": 2} if governed else {}
+    known = list(rows and [ROW])
+    write(sink(pl.scan_csv(source, infer_schema=False, **rows), "staged"))
     judged = (
         pl.scan_parquet(out / "staged.parquet")
         .with_columns(typed())
         .with_columns(broken().alias("rule"))
     )
-    read = judged.filter(pl.col("rule").ne_missing("number")).select(*NAMES.values())
-    rejected = judged.filter(pl.col("rule").is_not_null()).select(*NAMES, "rule")
+    read = judged.filter(pl.col("rule").ne_missing("number")).select(*NAMES.values(), *known)
+    rejected = judged.filter(pl.col("rule").is_not_null()).select(*NAMES, "rule", *known)
+    if governed:
+        words = pl.format("row {} breaks the rule {}", ROW, "rule").alias("message")
+        rejected = rejected.with_columns(ORIGINAL, words)
     write(sink(read, "bronze"), sink(rejected, "quarantine", None))
 
     bronze = pl.scan_parquet(out / "bronze.parquet")
-    numbered = bronze.drop("_source_file", "_ingested_at", "_batch_id", "_layer")
+    numbered = bronze.drop(STAMPS)
     numbered = numbered.with_row_index("row")
     good = numbered.filter(obeys_code(), obeys_range())
     again = repeated(good.select(hash_of_key()).collect(engine="streaming").to_series())
     suspects = (
-        good.select("row", *KEY, hash_of_key())
+        good.select("row", *KEY, *known, hash_of_key())
         .filter(pl.col("hash").is_in(again.implode()))
         .collect(engine="streaming")
         .sort("row")
     )
-    repeats = suspects.filter(~pl.struct(KEY).is_first_distinct())["row"]
+    second = suspects.filter(~pl.struct(KEY).is_first_distinct())
+    repeats = second["row"]
     write(sink(good.filter(~pl.col("row").is_in(repeats.implode())).drop("row"), "silver"))
+    if governed:
+        first = suspects.filter(pl.struct(KEY).is_first_distinct())
+        kept = first.select(*KEY, survivor=ROW).lazy()
+        aside = second.lazy().join(kept, on=KEY).select(ROW, "survivor")
+        staged = pl.scan_parquet(out / "staged.parquet").filter(
+            pl.col(ROW).is_in(second[ROW].to_list())
+        )
+        write(sink(staged.join(aside, on=ROW).select(ROW, "survivor", ORIGINAL), "repeated"))
 
     occupations = (
         pl.scan_csv(dimension, infer_schema=False)
@@ -95,6 +122,13 @@ def main(source: Path, dimension: Path, out: Path) -> None:
     )
     teers = pl.scan_parquet(out / "dim.parquet").select("noc_code", "teer")
     write(sink(years.join(teers, on="noc_code"), "fact"))
+
+
+def _settle(file: Path) -> None:
+    """Let what is written survive a power cut, and know it by its hash."""
+    with file.open("rb") as written:
+        os.fsync(written.fileno())
+        hashlib.file_digest(written, "sha256")
 
 
 if __name__ == "__main__":
