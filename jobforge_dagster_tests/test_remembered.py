@@ -107,7 +107,7 @@ def test_what_follows_from_code_is_found_out_once_for_all_data(
     assert _found_out("1", "1", "2", "2", "1") == [0, 0, 1, 1, 2]
     monkeypatch.setenv("JOBFORGE_DATA_ROOT", str(tmp_path / "elsewhere"))
     assert _found_out("0", "0") == [0, 0]
-    kept = code / "what.json"
+    kept = code / "what.kept"
     kept.write_bytes(kept.read_bytes()[:-2])
     assert _found_out("1", "0", "0") == [0, 1, 1]
     assert not (tmp_path / "elsewhere").exists()

@@ -63,7 +63,7 @@ def follows_from_code(what: str, of: str, find_out: Callable[[], Any]) -> Any:
         of: hash of the code.
         find_out: gives what JSON can hold.
     """
-    place = _beside_bytecode() / f"{what}.json"
+    place = _beside_bytecode() / f"{what}.kept"
     with suppress(OSError, ValueError, KeyError, TypeError):
         return _kept(place, of)
     told = find_out()
