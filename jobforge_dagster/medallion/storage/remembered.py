@@ -44,12 +44,11 @@ def remembered(
     state = file.stat()
     stamp = (state.st_ino, state.st_size, state.st_mtime_ns, state.st_ctime_ns)
     of = digest([by, *map(str, stamp)])
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return _kept(place, of)
-    told = find_out()
-    if time.time() - max(state.st_mtime, state.st_ctime) > _SETTLED:
-        _keep(place, {"of": of, "told": told})
-    return told
+
+    def settled() -> bool:
+        return time.time() - max(state.st_mtime, state.st_ctime) > _SETTLED
+
+    return _kept_or_found(place, of, find_out, settled)
 
 
 def follows_from_code(what: str, of: str, find_out: Callable[[], Any]) -> Any:
@@ -63,16 +62,11 @@ def follows_from_code(what: str, of: str, find_out: Callable[[], Any]) -> Any:
         of: hash of the code.
         find_out: gives what JSON can hold.
     """
-    place = _beside_bytecode() / f"{what}.kept"
-    with suppress(OSError, ValueError, KeyError, TypeError):
-        return _kept(place, of)
-    told = find_out()
-    if place.parent.is_dir():
-        _keep(place, {"of": of, "told": told})
-    return told
+    folder = _folder_of_code()
+    return _kept_or_found(folder / f"{what}.kept", of, find_out, folder.is_dir)
 
 
-def _beside_bytecode() -> Path:
+def _folder_of_code() -> Path:
     beside = Path(cache_from_source(__file__)).parent
     if os.access(beside, os.W_OK) and not sys.dont_write_bytecode:
         return beside
@@ -98,11 +92,17 @@ def facts_of(root: DataRoot, key: str, file: Path, *, by: str) -> parquet.FileFa
     return parquet.FileFacts(**remembered(root, f"facts/{key}", file, read, by=by))
 
 
-def _kept(place: Path, of: str) -> Any:
-    kept = json.loads(place.read_bytes())
-    if kept["of"] != of:
-        raise KeyError(of)
-    return kept["told"]
+def _kept_or_found(
+    place: Path, of: str, find_out: Callable[[], Any], may_be_kept: Callable[[], bool]
+) -> Any:
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        kept = json.loads(place.read_bytes())
+        if kept["of"] == of:
+            return kept["told"]
+    told = find_out()
+    if may_be_kept():
+        _keep(place, {"of": of, "told": told})
+    return told
 
 
 def _keep(place: Path, content: dict[str, Any]) -> None:
