@@ -158,9 +158,10 @@ def _suspects(
         numbered = judgement.verdicts.with_row_index(NUMBER)
         found = numbered.filter(suspect, judgement.passes).select(NUMBER, wanted)
         return found.collect(engine="streaming")
-    numbers = rows.with_row_index(NUMBER).filter(suspect).select(NUMBER)
+    numbers = hashed.to_frame().with_row_index(NUMBER).filter(pl.col(HASH).is_in(again.implode()))
+    del hashed
     judged = judgement.of(rows.filter(suspect)).select(wanted, judgement.passes)
-    parts = [each.collect(engine="streaming") for each in (numbers, judged)]
+    parts = [numbers.select(NUMBER), judged.collect(engine="streaming")]
     return pl.concat(parts, how="horizontal").filter(judgement.passes)
 
 
