@@ -19,7 +19,7 @@ from jobforge_dagster.medallion.provenance import CARRIED
 from jobforge_dagster.medallion.quality.judge import NOTED, REFUSED, Fate, Judgement, refused
 from jobforge_dagster.medallion.quality.keys import NUMBER, SetAside
 
-_AT_ONCE = 100_000
+_AT_ONCE = 25_000
 """Rows set aside that are held in memory; what is more goes to a file."""
 
 
