@@ -24,6 +24,7 @@ STEPS = {
 
 SCRIPT = """
 import sys
+import jobforge_dagster
 import dagster as dg
 import polars, pyarrow.parquet
 from pathlib import Path
