@@ -66,8 +66,10 @@ class Aside:
     def frame(self) -> pl.LazyFrame:
         """All of them."""
         held = pl.concat([pl.DataFrame(schema=self._schema), *self._held]).lazy()
-        files = [pl.scan_parquet(file, glob=False, hive_partitioning=False) for file in self._files]
-        return pl.concat([*files, held])
+        if not self._files:
+            return held
+        kept = pl.scan_parquet(self._files, glob=False, hive_partitioning=False)
+        return pl.concat([kept, held])
 
 
 class Sieve:
