@@ -74,7 +74,7 @@ EXPECTED: dict[str, tuple[Expected, str]] = {
     "select_aggregate": ({"amount": f"{A} {AMOUNT}", "m": f"{A} {PRICE}"}, ""),
     "sort_by": ({"x": f"{SAME} {AMOUNT}; sort {DAY}; sort {PRICE}", "shop": f"{SAME} {SHOP}"}, ""),
     "get_arg_max": ({"x": f"{A} {AMOUNT}; filter {DAY}"}, ""),
-    "max_by": ({"x": f"{A} {AMOUNT}; sort {DAY}"}, ""),
+    "max_by": ({"x": f"{A} {AMOUNT}; sort {DAY}; sort {AMOUNT}"}, ""),
     "window": ({"x": f"{A} {AMOUNT}; window {SHOP}", **SALE}, ""),
     "window_order": ({"x": f"{T} {AMOUNT}; window {SHOP}; window {DAY}"}, ""),
     "window_two_orders": (
