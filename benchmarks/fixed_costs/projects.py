@@ -23,7 +23,7 @@ BENCHMARKS = Path(__file__).parents[1]
 PROJECT = BENCHMARKS.parent
 REAL = PROJECT.parent / "shared" / "real_sources"
 OURS, NOTHING = "jobforge_dagster.definitions", "fixed_costs.trivial"
-SETTINGS = ("DAGSTER_", "JOBFORGE_", "POLARS_", "_RJEM_")
+SETTINGS = ("DAGSTER_", "JOBFORGE_")
 """How variables begin that would change what is measured."""
 
 ROWS = 10

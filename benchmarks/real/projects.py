@@ -77,8 +77,8 @@ def trivial(folder: Path) -> None:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """The environment of a run: nobody's settings, but the data root."""
-    ours = ("DAGSTER_", "JOBFORGE_", "POLARS_", "_RJEM_")
+    """The environment of a run: no settings of Dagster or of the platform but the data root."""
+    ours = ("DAGSTER_", "JOBFORGE_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return {**kept, "JOBFORGE_DATA_ROOT": str(folder / "data")}
 

@@ -36,8 +36,7 @@ ROUNDS = {100_000: 5, 1_000_000: 5, 10_000_000: 3}
 LONGEST = 1800
 """Seconds after which a turn is given up."""
 FAILURES = (subprocess.CalledProcessError, subprocess.TimeoutExpired)
-OTHERS_VARIABLES = ("VIRTUAL_ENV", "PYTHONPATH", "DAGSTER_HOME", "UV_", "POLARS_", "_RJEM_")
-"""Of ours: Polars, imported here, sets some itself."""
+OTHERS_VARIABLES = ("VIRTUAL_ENV", "PYTHONPATH", "DAGSTER_HOME", "UV_")
 
 
 class Runner(Protocol):
