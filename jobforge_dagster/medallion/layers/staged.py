@@ -25,6 +25,7 @@ from jobforge_dagster.medallion.declare import Source
 from jobforge_dagster.medallion.errors import ContractError, DeliveryError
 from jobforge_dagster.medallion.formats import name_of
 from jobforge_dagster.medallion.hashing import sha256_of
+from jobforge_dagster.medallion.layers.opening import Opened, opener
 from jobforge_dagster.medallion.provenance import (
     BATCH_ID,
     INGESTED_AT,
@@ -33,7 +34,7 @@ from jobforge_dagster.medallion.provenance import (
     SOURCE_FILE,
     SOURCE_ROW,
 )
-from jobforge_dagster.medallion.readers import Reading, read, unpacked
+from jobforge_dagster.medallion.readers import Reading
 from jobforge_dagster.medallion.storage import deliveries, parquet, quarantine
 from jobforge_dagster.medallion.storage.atomic import alone, append_line, replacing, sweep
 from jobforge_dagster.medallion.storage.deliveries import Arrival, Manifest
@@ -131,18 +132,19 @@ def _staged(root: DataRoot, source: Source, ticket: Ticket) -> Staging | None:
     seen = Seen(root, source)
     found: dict[Landed, str] = {}
     failures: list[str] = []
-    for each in files:
-        with _noting(failures):
-            found[each] = seen.sha256(each)
     new: list[Manifest] = []
-    for each, arrival in deliveries.news(source, log, found, files, ticket.at):
-        with _noting(failures):
-            manifest = deliveries.find(root, arrival.batch_id)
-            if manifest is None:
-                manifest = _stage(root, source, each, found[each], arrival.batch_id, ticket)
-                new.append(manifest)
-            deliveries.note(root, source, arrival)
-            log.append(arrival)
+    with opener(root, source, [each for each in files if not seen.known(each)]) as opened:
+        for each in files:
+            with _noting(failures):
+                found[each] = seen.sha256(each)
+        for each, arrival in deliveries.news(source, log, found, files, ticket.at):
+            with _noting(failures):
+                manifest = deliveries.find(root, arrival.batch_id)
+                if manifest is None:
+                    manifest = _stage(root, source, each, arrival, opened, ticket)
+                    new.append(manifest)
+                deliveries.note(root, source, arrival)
+                log.append(arrival)
     if found:
         seen.keep(files)
     standing = deliveries.standing(root, source)
@@ -178,21 +180,16 @@ def expected(source: Source) -> str:
 
 
 def _stage(
-    root: DataRoot, source: Source, landed: Landed, sha256: str, batch_id: str, ticket: Ticket
+    root: DataRoot,
+    source: Source,
+    landed: Landed,
+    arrival: Arrival,
+    opened: Callable[[Landed], Opened],
+    ticket: Ticket,
 ) -> Manifest:
     try:
-        with unpacked(
-            landed.path,
-            landed.file,
-            source.member,
-            source.max_unpacked,
-            root.staged / source.name,
-        ) as content:
-            reading = read(
-                content.path, content.name, source.read_as, source.renames, source.max_unpacked
-            )
-            reading.facts |= content.facts
-            return _written(root, source, landed, sha256, batch_id, reading, ticket)
+        with opened(landed) as reading:
+            return _written(root, source, landed, arrival, reading, ticket)
     except (FileNotFoundError, IsADirectoryError) as error:
         raise DeliveryError(f"{landed.file} went away while it was read.") from error
     except MemoryError as error:
@@ -215,12 +212,11 @@ def _written(
     root: DataRoot,
     source: Source,
     landed: Landed,
-    sha256: str,
-    batch_id: str,
+    arrival: Arrival,
     reading: Reading,
     ticket: Ticket,
 ) -> Manifest:
-    at, run_id = ticket.at, ticket.run_id
+    at, run_id, batch_id = ticket.at, ticket.run_id, arrival.batch_id
     staged = deliveries.staged_path(root, source, landed.file, batch_id, run_id, at)
     frame = _watched(reading, landed.file).select(
         exactly(*reading.names),
@@ -251,14 +247,14 @@ def _written(
         )
         append_line(root.run_log(run_id, at), json.dumps(_summary(source, reading, run_id, at)))
     fetched = last_fetch(root, source)
-    if fetched and fetched.sha256 != sha256:
+    if fetched and fetched.sha256 != arrival.sha256:
         fetched = None
     manifest = Manifest(
         batch_id=batch_id,
         source=source.name,
         file=landed.file,
         staged_file=root.relative(staged),
-        sha256=sha256,
+        sha256=arrival.sha256,
         size=landed.stamp[1] if landed.stamp else 0,
         format=name_of(source.read_as),
         encoding=reading.facts.pop("encoding", None),
