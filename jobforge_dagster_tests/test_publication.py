@@ -6,10 +6,15 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
+import duckdb
 import polars as pl
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobforge_dagster.medallion.hashing import sha256_of
 from jobforge_dagster.medallion.storage import atomic, parquet
@@ -302,6 +307,41 @@ def test_a_table_is_zstd_sorted_by_key_with_statistics_and_its_story(shop: Lake)
     assert facts["sha256"] == sha256_of(path)
     assert facts["dagster/row_count"] == 3
     assert facts["rows_in"] == {"bronze/shop/orders": 3}
+
+
+@pytest.mark.parametrize("layer", ["staged", "bronze", "silver", "gold"])
+def test_what_is_the_same_in_all_rows_reads_as_text_everywhere(shop: Lake, layer: str) -> None:
+    path = next((shop.path / layer).rglob("*.parquet")).as_posix()
+    query = f"SELECT DISTINCT typeof(_layer), _layer FROM '{path}' WHERE _layer >= '{layer}'"
+
+    assert duckdb.sql(query).fetchall() == [("VARCHAR", layer)]
+    for name in ("_layer", "_batch_id", "_source_file"):
+        assert pl.scan_parquet(path).collect_schema()[name] == pl.String
+        assert pq.read_schema(path).field(name).type == pa.large_string()
+        assert (
+            pq.read_metadata(path).schema.column(_place(path, name)).logical_type.type == "STRING"
+        )
+    assert pl.scan_parquet(path).filter(pl.col("_layer") < layer).collect().is_empty()
+    assert parquet.facts_of(Path(path)).ranges["_layer"] == (layer, layer)
+
+
+def _place(path: str, name: str) -> int:
+    return pq.read_schema(path).get_field_index(name)
+
+
+@given(st.text(), st.integers(0, 300))
+def test_a_constant_is_written_as_the_text_that_it_is(
+    tmp_path_factory: pytest.TempPathFactory, text: str, height: int
+) -> None:
+    path = tmp_path_factory.mktemp("constant") / "table.parquet"
+    enum = pl.Enum(["a", "b"])
+    frame = pl.DataFrame({"n": range(height)}, schema={"n": pl.Int64}).with_columns(
+        pl.lit("a", enum).alias("kind"), pl.lit(text).alias("same"), pl.lit(None).alias("nothing")
+    )
+    parquet.run(parquet.sink(frame.lazy(), path, {}, {"same": text}))
+
+    assert parquet.scan(path).collect().equals(frame)
+    assert parquet.scan(path).collect_schema() == frame.schema
 
 
 def test_versions_of_code_are_the_same_in_every_process() -> None:

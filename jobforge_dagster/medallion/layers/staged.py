@@ -218,16 +218,18 @@ def _written(
 ) -> Manifest:
     at, run_id, batch_id = ticket.at, ticket.run_id, arrival.batch_id
     staged = deliveries.staged_path(root, source, landed.file, batch_id, run_id, at)
-    frame = _watched(reading, landed.file).select(
-        exactly(*reading.names),
-        pl.lit(landed.file).alias(SOURCE_FILE),
-        pl.lit(at).cast(PROVENANCE[INGESTED_AT]).alias(INGESTED_AT),
-        pl.lit(batch_id).alias(BATCH_ID),
-        pl.lit("staged").alias(LAYER),
-        pl.col(SOURCE_ROW).cast(PROVENANCE[SOURCE_ROW]),
+    constants = {SOURCE_FILE: landed.file, BATCH_ID: batch_id, LAYER: "staged"}
+    frame = (
+        _watched(reading, landed.file)
+        .with_columns(
+            pl.lit(at).cast(PROVENANCE[INGESTED_AT]).alias(INGESTED_AT),
+            pl.col(SOURCE_ROW).cast(PROVENANCE[SOURCE_ROW]),
+            **{name: pl.lit(text) for name, text in constants.items()},
+        )
+        .select(exactly(*reading.names, *PROVENANCE))
     )
     with replacing(staged) as temporary:
-        parquet.run(parquet.sink(frame, temporary, {"batch_id": batch_id}))
+        parquet.run(parquet.sink(frame, temporary, {"batch_id": batch_id}, constants))
         facts = parquet.facts_of(temporary)
         staged_sha256 = sha256_of(temporary)
         if stamp_of(landed.path) != landed.stamp:

@@ -66,7 +66,8 @@ def write(
         if made.primary_key and not as_delivered:
             accepted = _sorted(accepted, made.primary_key, expected.item(), files)
         stamped = _stamped(accepted, promotion.layer, at, made.marks)
-        parquet.run(parquet.sink(stamped, files["table"], story))
+        constants = {LAYER: promotion.layer}
+        parquet.run(parquet.sink(stamped, files["table"], story, constants))
     except pl.exceptions.PolarsError as error:
         words = counting.WITHHELD if promotion.discreet else str(error)
         raise ContractError(
