@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from jobforge_dagster.asking.diff import merging
 from jobforge_dagster.medallion.layers.plan import is_row_by_row
 from jobforge_dagster.medallion.quality import keys, sift
+from jobforge_dagster.medallion.quality.rules import Rule
 from jobforge_dagster.medallion.storage import ordering, settling, writing
 from jobforge_dagster.medallion.storage.quarantine import originals, refusing
 from jobforge_dagster_tests.conftest import Domains, Lake
 from jobforge_dagster_tests.shop import SHOP
 
 FILE = "shop/orders.csv"
+RULE = Rule("silver/shop/order:alone", pl.lit(value=True), pl.lit("is not alone"), "alone")
 KEY = st.tuples(st.integers(-3, 3), st.text("abc", max_size=2), st.integers(0, 10**9))
 
 
@@ -50,11 +52,40 @@ def test_what_is_set_aside_is_kept_whether_held_or_in_files(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sift, "_AT_ONCE", 5)
-        aside = sift.Aside(tmp_path_factory.mktemp("aside") / "parts", "n", {"n": pl.Int64()})
+        told = {"n": pl.Int64(), "said": pl.String()}
+        aside = sift.Aside(tmp_path_factory.mktemp("aside") / "parts", "n", told, _say)
         for numbers in batches:
             aside.add(pl.DataFrame({"n": numbers}, schema={"n": pl.Int64}))
 
-    assert aside.frame().collect()["n"].to_list() == [n for numbers in batches for n in numbers]
+    every = [n for numbers in batches for n in numbers]
+    assert aside.count == len(every)
+    assert aside.frame().collect().rows() == [(n, f"{n}!") for n in every]
+
+
+def _say(rows: pl.DataFrame) -> pl.DataFrame:
+    return rows.with_columns(said=pl.format("{}!", "n"))
+
+
+@given(st.sets(st.integers(0, 40)), st.lists(st.integers(1, 9), min_size=1))
+def test_rows_set_aside_are_told_from_those_that_pass_by_their_place(
+    numbers: set[int], heights: list[int]
+) -> None:
+    rows = pl.DataFrame({keys.NUMBER: sorted(numbers)}, schema={keys.NUMBER: pl.UInt32})
+    apart = keys.SetAside("rejected", rows, RULE)
+    found, begin = [], 0
+    for height in heights:
+        passing = pl.Series(range(begin, begin + height), dtype=pl.UInt32)
+        found += passing.gather(apart.among(passing)[keys.PLACE]).to_list()
+        begin += height
+
+    assert found == sorted(number for number in numbers if number < begin)
+
+
+def test_rows_that_come_in_another_order_than_they_were_numbered_are_not_judged() -> None:
+    apart = keys.SetAside("rejected", pl.DataFrame({keys.NUMBER: [1]}), RULE)
+
+    with pytest.raises(RuntimeError, match="another order"):
+        apart.among(pl.Series([0, 2]))
 
 
 DEDUPLICATED = SHOP.replace("import Domain", "import Deduplicate, Domain").replace(

@@ -27,6 +27,9 @@ _SURVIVOR = "__survivor"
 NUMBER = "__number"
 """The column that numbers the rows of a candidate, in the order of its plan."""
 
+PLACE = "__place"
+"""The column that tells the place of a row among others, from nought."""
+
 HASH = "hash"
 """The one column of :func:`hashes`."""
 
@@ -64,12 +67,23 @@ class SetAside:
         return one.reshape((rows.height, 1)).arr.to_list().cast(BROKEN)
 
     def among(self, numbers: pl.Series) -> pl.DataFrame:
-        """Those that may be among rows with some numbers, which rise."""
+        """Those that are among rows with some numbers, with their :data:`PLACE` instead of theirs.
+
+        Args:
+            numbers: each one more than the one before.
+
+        Raises:
+            RuntimeError: they are not that.
+        """
         if numbers.is_empty():
-            return self.rows.clear()
-        first = self.rows[NUMBER].search_sorted(numbers[0], side="left")
-        last = self.rows[NUMBER].search_sorted(numbers[-1], side="right")
-        return self.rows.slice(first, last - first)
+            return self.rows.clear().rename({NUMBER: PLACE})
+        begin, end = numbers[0], numbers[-1]
+        if end - begin != len(numbers) - 1:
+            raise RuntimeError("The rows of a plan came in another order than they were numbered.")
+        first = self.rows[NUMBER].search_sorted(begin, side="left")
+        last = self.rows[NUMBER].search_sorted(end, side="right")
+        some = self.rows.slice(first, last - first)
+        return some.with_columns(pl.col(NUMBER) - begin).rename({NUMBER: PLACE})
 
 
 def duplicates(judgement: Judgement, *, alone: bool) -> SetAside | None:

@@ -79,8 +79,8 @@ def write(
         grain=made.grain,
         expected=expected.item(),
         accepted=facts.rows,
-        rejected=sieve.refused.counts["rejected"],
-        deduplicated=sieve.refused.counts["deduplicated"],
+        rejected=sieve.count("rejected"),
+        deduplicated=sieve.count("deduplicated"),
     )
     if not counts.balances:
         rows_in = ", ".join(f"{key} {rows}" for key, rows in counts.rows_in.items())
@@ -90,7 +90,7 @@ def write(
             f"that is meant, declare grain=; if not, look for a join or a filter that drops or "
             f"doubles rows. The previous table stays."
         )
-    return Sifted(counts, facts, sieve.refused.frame(), sieve.noted.frame())
+    return Sifted(counts, facts, sieve.refused(), sieve.noted.frame())
 
 
 def _sieve(
