@@ -164,6 +164,7 @@ def build(source: Source, delivered: Sequence[Delivered]) -> Made:
         columns=(*columns, SOURCE_SYSTEM),
         rules=tuple(rules),
         expected=rows.select(pl.first().cast(pl.Int64).alias(EXPECTED)),
+        original=_original(delivered),
     )
     return Made(candidate, str(grain), marks=(UNREAD,) if wide else ())
 
@@ -308,6 +309,20 @@ def _value(column: BronzeColumn, at_once: Collection[str], typed: Collection[str
         return _bare(column.name)
     rest = from_bare(exactly(_UNGROUPED.format(column.name)), column.dtype)
     return pl.coalesce(exactly(column.name), rest) if column.name in at_once else rest
+
+
+def _original(delivered: Sequence[Delivered]) -> pl.Expr | None:
+    """The record as it was delivered, as JSON; ``None`` unless all rows hold the texts of all."""
+    first, *others = delivered
+    types = first.frame.collect_schema()
+    names = {column.staged: column.name for column in first.columns}
+    staged = staged_names(first.frame)
+    if others or any(types[name] != pl.String for name in staged):
+        return None
+    if any(column.path for column in first.columns):
+        return None
+    record = pl.struct(_raw(names[name]).alias(name) for name in staged)
+    return record.struct.json_encode()
 
 
 def _was_read(name: str, present: Collection[str]) -> pl.Expr:

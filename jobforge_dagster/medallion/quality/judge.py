@@ -33,10 +33,12 @@ REFUSED: dict[str, pl.DataType] = {
     "broken": BROKEN,
     "survivor": pl.String(),
     "identity": pl.String(),
+    "original": pl.String(),
     "row": pl.String(),
     **{name: CARRIED[name] for name in (*TRACE, CORRECTIONS)},
 }
-"""Columns of refused rows: what became of them and why, what tells them, their values as JSON."""
+"""Columns of refused rows: what became of them and why, what tells them, the delivered record where
+they hold it and their values as JSON."""
 
 Fate = Literal["rejected", "deduplicated"]
 
@@ -73,6 +75,7 @@ class Candidate:
         identity: columns that tell apart the rows made from one record.
         expected: how many rows the inputs must give: one row with the column ``rows``.
         refers_to_itself: whether a rule looks a row up among the table's own.
+        original: the delivered record as JSON, if each row holds all of it.
     """
 
     key: str
@@ -85,6 +88,7 @@ class Candidate:
     order: tuple[str, ...] = ()
     identity: tuple[str, ...] = ()
     refers_to_itself: bool = False
+    original: pl.Expr | None = None
 
 
 @dataclass(frozen=True)
@@ -246,11 +250,13 @@ def refused(
 ) -> pl.DataFrame:
     """The columns of :data:`REFUSED` for some rows of a candidate; ``broken`` is :data:`BROKEN`."""
     values = pl.struct(exactly(*candidate.columns)).struct.json_encode()
+    unknown = pl.lit(None, pl.String)
     return rows.select(
         pl.lit(fate).alias("fate"),
         broken.alias("broken"),
-        (pl.lit(None, pl.String) if survivor is None else survivor).alias("survivor"),
+        (unknown if survivor is None else survivor).alias("survivor"),
         identity_of(candidate.key, candidate.identity).alias("identity"),
+        (unknown if candidate.original is None else candidate.original).alias("original"),
         values.alias("row"),
         *TRACE,
         CORRECTIONS,

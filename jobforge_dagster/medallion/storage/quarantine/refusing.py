@@ -28,6 +28,8 @@ from jobforge_dagster.medallion.storage.root import DataRoot
 AT_ONCE = 250_000
 """Refused rows whose originals are held at a time."""
 
+_READ = "__read"
+
 MALFORMED = "record_shape"
 """Name of the rule that a record of a file has the shape of its header."""
 
@@ -45,7 +47,7 @@ def write(
     """Write the refused rows of a table, each with the source record that it stands for.
 
     Args:
-        root: the data root; the originals are read from its staged deliveries.
+        root: the data root; originals that rows do not hold are read from its staged deliveries.
         path: the file to write.
         refused: columns of :data:`judge.REFUSED`.
         key: key of the table that refused them.
@@ -56,7 +58,8 @@ def write(
 
     def records(among: pl.Expr) -> pl.DataFrame:
         some = _in_order(refused.filter(among).collect(engine="streaming"))
-        new = _records(some, originals(root, some), key, run_id, at)
+        read = originals(root, some.filter(pl.col("original").is_null()))
+        new = _records(some, read.rename({"original": _READ}), key, run_id, at)
         return new if before is None else _continued(new, parquet.scan(before))
 
     # Range by range of the source's records, so that not all originals are held at a time.
@@ -110,7 +113,7 @@ def _records(
         pl.lit("open").alias("state"),
         "broken",
         "survivor",
-        "original",
+        pl.coalesce("original", _READ),
         pl.col(CORRECTIONS).alias("corrections"),
         "row",
         pl.col(SOURCE_FILE).alias("source_file"),
