@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -95,6 +97,47 @@ def test_a_record_is_what_its_model_says_and_leads_back_to_its_source(spoilt: La
         "Amount": "-1",
     }
     assert (records[0]["source_file"], records[0]["source_row"]) == (FILE, 2)
+
+
+STRANGE = [
+    "",
+    " ",
+    "\x00",
+    'a"b',
+    "a\\b",
+    "a\nb",
+    "é\u2028",
+    "😀",
+    "\x7f\x1f",
+    "null",
+    "N/A",
+    "a,b",
+]
+
+
+def test_an_original_is_the_same_whether_the_row_holds_it_or_it_is_read_again(
+    domains: Domains, tmp_path: Path
+) -> None:
+    packages = domains(shop=SHOP.replace("origin=ORIGIN)", 'origin=ORIGIN, combine="append")'))
+    text = io.StringIO()
+    rows = [(number, each, "many") for number, each in enumerate(STRANGE)]
+    csv.writer(text).writerows([("Order No", "Customer", "Amount"), *rows])
+    originals = []
+    for lake in (
+        Lake(tmp_path / "held", packages.packages),
+        Lake(tmp_path / "read", packages.packages),
+    ):
+        lake.drop("shop/orders-1.csv", text.getvalue())
+        if originals:  # rows that have other columns together hold the texts of all
+            lake.drop("shop/orders-2.csv", "Order No,Customer,Amount,Note\n99,Ann,1,x\n")
+        assert lake.run().success
+        originals.append([record["original"] for record in lake.quarantine("bronze")])
+
+    held, read = originals
+    assert held == read
+    assert [tuple(json.loads(each).values()) for each in held] == [
+        (str(number), each, amount) for number, each, amount in rows
+    ]
 
 
 def test_a_summary_of_the_run_tells_what_was_refused(spoilt: Lake) -> None:
