@@ -52,6 +52,7 @@ def test_what_is_set_aside_is_kept_whether_held_or_in_files(
 ) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(sift, "_AT_ONCE", 5)
+        patch.setattr(sift, "_UNTOLD", 2)
         told = {"n": pl.Int64(), "said": pl.String()}
         aside = sift.Aside(tmp_path_factory.mktemp("aside") / "parts", "n", told, _say)
         for numbers in batches:
@@ -121,6 +122,7 @@ def test_a_large_table_is_the_one_that_is_made_at_once(
     monkeypatch.setattr(writing, "AT_ONCE", 5)
     monkeypatch.setattr(ordering, "AT_ONCE", 5)
     monkeypatch.setattr(sift, "_AT_ONCE", 3)
+    monkeypatch.setattr(sift, "_UNTOLD", 1)
     monkeypatch.setattr(refusing, "AT_ONCE", 6)
     large = _built(packages, tmp_path / "large")
 
@@ -235,6 +237,8 @@ def test_while_rows_pass_no_other_streaming_query_runs(
 
     monkeypatch.setattr(pl.LazyFrame, "collect", collected)
     monkeypatch.setattr(sift.Sieve, "_look_at", looking)
+    monkeypatch.setattr(sift, "_AT_ONCE", 3)
+    monkeypatch.setattr(sift, "_UNTOLD", 1)
     lake = _built(domains(shop=DEDUPLICATED).packages, tmp_path / "watched")
 
     assert looked
