@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobforge_dagster.medallion.errors import DeclarationError
-from jobforge_dagster.medallion.layers import plan, staged
+from jobforge_dagster.medallion.layers import opening, plan
 from jobforge_dagster.medallion.provenance import PROVENANCE
 from jobforge_dagster.medallion.readers import Reading, read
 from jobforge_dagster_tests.conftest import Domains
@@ -58,7 +58,7 @@ def test_a_reader_that_loses_a_record_stages_nothing(
 
     lake = domains(shop=SHOP)
     lake.drop(FILE, ORDERS)
-    monkeypatch.setattr(staged, "read", losing)
+    monkeypatch.setattr(opening, "read", losing)
 
     run = lake.run()
 
