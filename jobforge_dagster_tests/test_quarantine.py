@@ -18,6 +18,8 @@ from jobforge_dagster.medallion.errors import JobForgeError
 from jobforge_dagster.medallion.quality.record import QuarantineRecord
 from jobforge_dagster.medallion.storage import publish as publishing
 from jobforge_dagster.medallion.storage import waivers
+from jobforge_dagster.medallion.storage.quarantine import originals, refusing
+from jobforge_dagster.medallion.storage.root import DataRoot
 from jobforge_dagster.orchestration.replay import replay
 from jobforge_dagster.orchestration.waive import waiver_for
 from jobforge_dagster_tests.conftest import Domains, Lake
@@ -115,29 +117,57 @@ STRANGE = [
 ]
 
 
+@pytest.mark.parametrize("combine", ["append", "upsert"])
 def test_an_original_is_the_same_whether_the_row_holds_it_or_it_is_read_again(
-    domains: Domains, tmp_path: Path
+    domains: Domains, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, combine: str
 ) -> None:
-    packages = domains(shop=SHOP.replace("origin=ORIGIN)", 'origin=ORIGIN, combine="append")'))
+    shop = SHOP.replace("origin=ORIGIN)", f'origin=ORIGIN, combine="{combine}")')
+    packages = domains(shop=shop).packages
+    sought: list[int] = []
+
+    def seeking(root: DataRoot, refused: pl.DataFrame) -> pl.DataFrame:
+        sought.append(refused.height)
+        return originals.originals(root, refused)
+
+    monkeypatch.setattr(refusing, "originals", seeking)
     text = io.StringIO()
     rows = [(number, each, "many") for number, each in enumerate(STRANGE)]
     csv.writer(text).writerows([("Order No", "Customer", "Amount"), *rows])
-    originals = []
-    for lake in (
-        Lake(tmp_path / "held", packages.packages),
-        Lake(tmp_path / "read", packages.packages),
-    ):
+    found = []
+    for lake in (Lake(tmp_path / "held", packages), Lake(tmp_path / "read", packages)):
         lake.drop("shop/orders-1.csv", text.getvalue())
-        if originals:  # rows that have other columns together hold the texts of all
+        if found:  # together with rows of other columns, a row has more than was delivered of it
             lake.drop("shop/orders-2.csv", "Order No,Customer,Amount,Note\n99,Ann,1,x\n")
         assert lake.run().success
-        originals.append([record["original"] for record in lake.quarantine("bronze")])
+        found.append([record["original"] for record in lake.quarantine("bronze")])
 
-    held, read = originals
+    held, read = found
     assert held == read
+    assert sought == [0, len(STRANGE)]
     assert [tuple(json.loads(each).values()) for each in held] == [
         (str(number), each, amount) for number, each, amount in rows
     ]
+
+
+def test_a_refused_row_that_cannot_be_told_of_is_a_failure_in_words(domains: Domains) -> None:
+    shop = SHOP.replace(
+        "@SHOP.silver(schema=Order,",
+        """class Raw(dy.Schema):
+    \"\"\"One order.\"\"\"
+
+    order_id = dy.Binary(primary_key=True, metadata=meaning("Its number."))
+    amount = dy.Int64(nullable=True, min=0, metadata=meaning("Cents."))
+
+
+@SHOP.silver(schema=Raw,""",
+    ).replace('customer").str.strip_chars())', 'order_id").str.decode("hex"))')
+    lake = domains(shop=shop.partition("class Customer(")[0])
+    lake.drop(FILE, "Order No,Customer,Amount\n61,Ann,1\nff00,Bob,-1\n")
+
+    failure = lake.run().only_failure()
+
+    assert "silver/shop/order: computing it failed" in failure
+    assert "The previous table stays." in failure
 
 
 def test_a_summary_of_the_run_tells_what_was_refused(spoilt: Lake) -> None:

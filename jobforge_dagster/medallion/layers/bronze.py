@@ -316,7 +316,7 @@ def _original(delivered: Sequence[Delivered]) -> pl.Expr | None:
     first, *others = delivered
     types = first.frame.collect_schema()
     names = {column.staged: column.name for column in first.columns}
-    staged = staged_names(first.frame)
+    staged = [name for name in types if name in names]
     if others or any(types[name] != pl.String for name in staged):
         return None
     if any(column.path for column in first.columns):

@@ -29,7 +29,8 @@ def opener(
     """Give what opens the files of a source, one at a time.
 
     The first large one is opened at once, in a thread; what is wrong with it is raised to who asks
-    for it. Only the first: what an archive holds is unpacked as long as it is open.
+    for it. Only the first: what an archive holds is unpacked as long as it is open. Whoever is
+    interrupted meanwhile waits for it.
 
     Args:
         root: the data root.
@@ -43,7 +44,8 @@ def opener(
         @contextmanager
         def opened(landed: Landed) -> Iterator[Reading]:
             if ahead and landed is first:
-                yield ahead.result()
+                with held:
+                    yield ahead.result()
             else:
                 with _opened(root, source, landed) as reading:
                     yield reading

@@ -37,8 +37,8 @@ REFUSED: dict[str, pl.DataType] = {
     "row": pl.String(),
     **{name: CARRIED[name] for name in (*TRACE, CORRECTIONS)},
 }
-"""Columns of refused rows: what became of them and why, what tells them, the delivered record where
-they hold it and their values as JSON."""
+"""Columns of refused rows: what became of them and why, what tells them, the delivered record if
+they bring it, and their values; both as JSON."""
 
 Fate = Literal["rejected", "deduplicated"]
 

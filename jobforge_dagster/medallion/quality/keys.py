@@ -27,7 +27,7 @@ _SURVIVOR = "__survivor"
 NUMBER = "__number"
 """The column that numbers the rows of a candidate, in the order of its plan."""
 
-PLACE = "__place"
+PLACE = "__passing"
 """The column that tells the place of a row among others, from nought."""
 
 HASH = "hash"
@@ -79,7 +79,7 @@ class SetAside:
             return self.rows.clear().rename({NUMBER: PLACE})
         begin, end = numbers[0], numbers[-1]
         if end - begin != len(numbers) - 1:
-            raise RuntimeError("The rows of a plan came in another order than they were numbered.")
+            raise RuntimeError(f"{self.rule.id}: rows came in another order than their numbers.")
         first = self.rows[NUMBER].search_sorted(begin, side="left")
         last = self.rows[NUMBER].search_sorted(end, side="right")
         some = self.rows.slice(first, last - first)

@@ -21,9 +21,10 @@ from jobforge_dagster.medallion.quality.keys import NUMBER, PLACE, SetAside
 
 _AT_ONCE = 25_000
 """Rows set aside that are held in memory; what is more goes to a file."""
-_UNTOLD = 8
-"""Batches of rows that are held before they are told of. As long as a row is held, Polars keeps the
-texts of all those that it passed with; to tell of each batch by itself takes twice as long."""
+
+_UNTOLD = 4
+"""Batches of rows that are told of together: each by itself takes twice as long. They are few, for
+as long as a row is held, Polars keeps the texts of all rows that it passed with."""
 
 _STAYS = "__stays"
 
@@ -63,7 +64,7 @@ class Aside:
             if len(self._untold) < _UNTOLD:
                 return
             some, self._untold = self._untold, []
-        told = self._tell(pl.concat(some, rechunk=True))
+        told = self._tell(pl.concat(some).rechunk())
         with self._lock:
             self._told.append(told)
             if sum(each.height for each in self._told) < _AT_ONCE:
@@ -71,7 +72,7 @@ class Aside:
             some, self._told = self._told, []
             file = self._folder / f"{self._name}-{len(self._files):05}.parquet"
             self._files.append(file)
-        self._keep(pl.concat(some, rechunk=True), file)
+        self._keep(pl.concat(some), file)
 
     def _keep(self, told: pl.DataFrame, file: Path) -> None:
         # By PyArrow: Polars writes with threads that wait here for each other's batches.
@@ -83,7 +84,7 @@ class Aside:
 
     def frame(self) -> pl.LazyFrame:
         """What is told of all of them, once all have passed."""
-        rest = [self._tell(pl.concat(self._untold, rechunk=True))] if self._untold else []
+        rest = [self._tell(pl.concat(self._untold).rechunk())] if self._untold else []
         held = pl.concat([pl.DataFrame(schema=self._schema), *self._told, *rest]).lazy()
         if not self._files:
             return held

@@ -68,6 +68,7 @@ def write(
         stamped = _stamped(accepted, promotion.layer, at, made.marks)
         constants = {LAYER: promotion.layer}
         parquet.run(parquet.sink(stamped, files["table"], story, constants))
+        refused, noted = sieve.refused(), sieve.noted.frame()
     except pl.exceptions.PolarsError as error:
         words = counting.WITHHELD if promotion.discreet else str(error)
         raise ContractError(
@@ -90,7 +91,7 @@ def write(
             f"that is meant, declare grain=; if not, look for a join or a filter that drops or "
             f"doubles rows. The previous table stays."
         )
-    return Sifted(counts, facts, sieve.refused(), sieve.noted.frame())
+    return Sifted(counts, facts, refused, noted)
 
 
 def _sieve(
