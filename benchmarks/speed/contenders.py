@@ -235,6 +235,7 @@ CONTENDERS: tuple[Contender, ...] = (
     Script("duckdb", "Floor: DuckDB script", floor=True, script="floor/duckdb_floor.py"),
     Script("layered", "Layer by layer: Polars script", limit=True, script="floor/layered.py"),
     Script("governed", "The same, governed", limit=True, script="floor/governed.py"),
+    Script("careful", "The same, read with care", limit=True, script="floor/careful.py"),
     Ours("ours", "JobForge"),
     Dbt("dbt", "dbt-duckdb", environment="dbt"),
     SqlMesh("sqlmesh", "SQLMesh (DuckDB)", environment="sqlmesh"),

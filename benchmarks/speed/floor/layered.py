@@ -5,7 +5,8 @@
 What the floor does in one pass is done here as layers ask for it: the source is hashed and staged,
 bronze is made of the staged file, silver of bronze, the fact of silver. No platform, no rules in
 words, no lineage. Beside the floor this tells what layers that can each be made again cost by
-themselves. `governed.py` does the same and writes what an auditor asks for.
+themselves. `governed.py` does the same and writes what an auditor asks for; `careful.py` also reads
+the source with care.
 """
 
 from __future__ import annotations
@@ -14,6 +15,8 @@ import hashlib
 import os
 import sys
 import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -30,6 +33,7 @@ from polars_floor import (
     obeys_range,
     repeated,
     typed,
+    unread,
 )
 
 STAMPS = ("_source_file", "_ingested_at", "_batch_id", "_layer")
@@ -39,7 +43,36 @@ ORIGINAL = pl.struct(*NAMES).struct.json_encode().alias("original")
 """A row as it was delivered."""
 
 
-def main(source: Path, dimension: Path, out: Path, *, governed: bool = False) -> None:
+@dataclass(frozen=True)
+class Care:
+    """What is done with care.
+
+    Attributes:
+        receive: takes the source in: hashes it, and fails where it is not sound.
+        read: gives the columns of bronze beside those of staged, and ``rule``, which a row breaks.
+        sources: of some rows, the files and batches behind each group.
+    """
+
+    receive: Callable[[Path], None]
+    read: Callable[[pl.LazyFrame], pl.LazyFrame]
+    sources: Callable[[pl.LazyFrame, tuple[str, ...]], pl.LazyFrame] | None = None
+
+
+def _receive(source: Path) -> None:
+    with source.open("rb") as file:
+        hashlib.file_digest(file, "sha256")
+
+
+def _read(staged: pl.LazyFrame) -> pl.LazyFrame:
+    return staged.with_columns(typed()).with_columns(broken(unread()).alias("rule"))
+
+
+NO_CARE = Care(_receive, _read)
+
+
+def main(
+    source: Path, dimension: Path, out: Path, *, governed: bool = False, care: Care = NO_CARE
+) -> None:
     """Write all tables of the workload into a folder.
 
     Args:
@@ -48,9 +81,9 @@ def main(source: Path, dimension: Path, out: Path, *, governed: bool = False) ->
         out: an empty folder.
         governed: whether rows know their row in the source, what is refused or repeated is kept as
             it was delivered with the reason, and files are written safely and hashed.
+        care: what is done with care.
     """
-    with source.open("rb") as file:
-        hashlib.file_digest(file, "sha256")
+    care.receive(source)
     batch = str(uuid.uuid4())
 
     def sink(frame: pl.LazyFrame, table: str, file: Path | None = source) -> pl.LazyFrame:
@@ -74,11 +107,7 @@ def main(source: Path, dimension: Path, out: Path, *, governed: bool = False) ->
     rows = {"row_index_name": ROW, "row_index_offset": 2} if governed else {}
     known = list(rows and [ROW])
     write(sink(pl.scan_csv(source, infer_schema=False, **rows), "staged"))
-    judged = (
-        pl.scan_parquet(out / "staged.parquet")
-        .with_columns(typed())
-        .with_columns(broken().alias("rule"))
-    )
+    judged = care.read(pl.scan_parquet(out / "staged.parquet"))
     read = judged.filter(pl.col("rule").ne_missing("number")).select(*NAMES.values(), *known)
     rejected = judged.filter(pl.col("rule").is_not_null()).select(*NAMES, "rule", *known)
     if governed:
@@ -115,11 +144,12 @@ def main(source: Path, dimension: Path, out: Path, *, governed: bool = False) ->
         .with_columns(pl.col("teer", "broad_category").cast(pl.Int8))
     )
     write(sink(occupations, "dim", dimension))
-    years = (
-        pl.scan_parquet(out / "silver.parquet")
-        .group_by("noc_code", "year")
-        .agg(pl.len().cast(pl.Int64).alias("n"), pl.col(SUMS).sum(), pl.col(MEANS).mean())
+    silver, year = pl.scan_parquet(out / "silver.parquet"), ("noc_code", "year")
+    years = silver.group_by(year).agg(
+        pl.len().cast(pl.Int64).alias("n"), pl.col(SUMS).sum(), pl.col(MEANS).mean()
     )
+    if care.sources:
+        years = years.join(care.sources(silver, year), on=year)
     teers = pl.scan_parquet(out / "dim.parquet").select("noc_code", "teer")
     write(sink(years.join(teers, on="noc_code"), "fact"))
 

@@ -75,7 +75,7 @@ def main(source: Path, dimension: Path, out: Path) -> None:
     judged = (
         pl.scan_csv(source, infer_schema=False)
         .with_columns(typed())
-        .with_columns(broken().alias("rule"))
+        .with_columns(broken(unread()).alias("rule"))
     )
     good = judged.filter(pl.col("rule").is_null())
     *_, hashes = pl.collect_all(
@@ -144,13 +144,17 @@ def typed() -> list[pl.Expr]:
     ]
 
 
-def broken() -> pl.Expr:
-    """The rule that a row breaks, null for a good row."""
-    unread = pl.any_horizontal(
+def unread() -> pl.Expr:
+    """Whether a row holds a number that does not read."""
+    return pl.any_horizontal(
         pl.col(name).is_null() & (pl.col(header) != "N/A")
         for header, name in NAMES.items()
         if name in NUMBERS
     )
+
+
+def broken(unread: pl.Expr) -> pl.Expr:
+    """The rule that a row breaks, null for a good row; ``unread`` is one of them."""
     return (
         pl.when(unread)
         .then(pl.lit("number"))
