@@ -315,18 +315,13 @@ def test_what_is_the_same_in_all_rows_reads_as_text_everywhere(shop: Lake, layer
     query = f"SELECT DISTINCT typeof(_layer), _layer FROM '{path}' WHERE _layer >= '{layer}'"
 
     assert duckdb.sql(query).fetchall() == [("VARCHAR", layer)]
+    columns = pq.read_metadata(path).schema
     for name in ("_layer", "_batch_id", "_source_file"):
         assert pl.scan_parquet(path).collect_schema()[name] == pl.String
         assert pq.read_schema(path).field(name).type == pa.large_string()
-        assert (
-            pq.read_metadata(path).schema.column(_place(path, name)).logical_type.type == "STRING"
-        )
+        assert columns.column(columns.names.index(name)).logical_type.type == "STRING"
     assert pl.scan_parquet(path).filter(pl.col("_layer") < layer).collect().is_empty()
     assert parquet.facts_of(Path(path)).ranges["_layer"] == (layer, layer)
-
-
-def _place(path: str, name: str) -> int:
-    return pq.read_schema(path).get_field_index(name)
 
 
 @given(st.text(), st.integers(0, 300))
@@ -338,7 +333,8 @@ def test_a_constant_is_written_as_the_text_that_it_is(
     frame = pl.DataFrame({"n": range(height)}, schema={"n": pl.Int64}).with_columns(
         pl.lit("a", enum).alias("kind"), pl.lit(text).alias("same"), pl.lit(None).alias("nothing")
     )
-    parquet.run(parquet.sink(frame.lazy(), path, {}, {"same": text}))
+    made = frame.lazy().with_columns(parquet.constant(text).alias("same"))
+    parquet.run(parquet.sink(made, path, {}, ["same"]))
 
     assert parquet.scan(path).collect().equals(frame)
     assert parquet.scan(path).collect_schema() == frame.schema

@@ -10,7 +10,6 @@ are not there: what is above this is what the platform itself costs.
 
 from __future__ import annotations
 
-import hashlib
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -19,7 +18,7 @@ import jobforge_dagster  # noqa: F401  # before Polars, which it tells how to us
 
 # isort: split
 import polars as pl
-from layered import Care, main
+from layered import NO_CARE, Care, main
 from polars_floor import NAMES, NUMBERS, broken
 
 from jobforge_dagster.medallion.layers.casting import finite, from_bare, ungrouped
@@ -31,20 +30,17 @@ NO_VALUE = ["", "N/A"]
 
 def receive(source: Path) -> None:
     """Hash a CSV file, and prove meanwhile that each of its lines is one record."""
-    with source.open("rb") as file, ThreadPoolExecutor(max_workers=1) as beside:
-        beside.submit(hashlib.file_digest, file, "sha256")
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        hashed = beside.submit(NO_CARE.receive, source)
         inspect(source, source.name, None, "CSV")
         if plain_records(source, ",", len(NAMES)) is None:
             raise SystemExit(f"{source.name}: not every line is one record.")
+        hashed.result()
 
 
 def read(staged: pl.LazyFrame) -> pl.LazyFrame:
     """Cast what reads as it stands, and of the rest what is a number in groups of three digits."""
-    types = [
-        (header, NAMES[header], NUMBERS[NAMES[header]])
-        for header in NAMES
-        if NAMES[header] in NUMBERS
-    ]
+    types = [(header, name, NUMBERS[name]) for header, name in NAMES.items() if name in NUMBERS]
     texts = [(header, name) for header, name in NAMES.items() if name not in NUMBERS]
     return (
         staged.with_columns(

@@ -317,9 +317,8 @@ def _original(delivered: Sequence[Delivered]) -> pl.Expr | None:
     types = first.frame.collect_schema()
     names = {column.staged: column.name for column in first.columns}
     staged = [name for name in types if name in names]
-    if others or any(types[name] != pl.String for name in staged):
-        return None
-    if any(column.path for column in first.columns):
+    within = any(column.path for column in first.columns)
+    if others or within or any(types[name] != pl.String for name in staged):
         return None
     record = pl.struct(_raw(names[name]).alias(name) for name in staged)
     return record.struct.json_encode()

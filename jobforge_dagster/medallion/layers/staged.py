@@ -218,16 +218,15 @@ def _written(
 ) -> Manifest:
     at, run_id, batch_id = ticket.at, ticket.run_id, arrival.batch_id
     staged = deliveries.staged_path(root, source, landed.file, batch_id, run_id, at)
-    constants = {SOURCE_FILE: landed.file, BATCH_ID: batch_id, LAYER: "staged"}
-    frame = (
-        _watched(reading, landed.file)
-        .with_columns(
-            pl.lit(at).cast(PROVENANCE[INGESTED_AT]).alias(INGESTED_AT),
-            pl.col(SOURCE_ROW).cast(PROVENANCE[SOURCE_ROW]),
-            **{name: pl.lit(text) for name, text in constants.items()},
-        )
-        .select(exactly(*reading.names, *PROVENANCE))
+    frame = _watched(reading, landed.file).select(
+        exactly(*reading.names),
+        parquet.constant(landed.file).alias(SOURCE_FILE),
+        pl.lit(at).cast(PROVENANCE[INGESTED_AT]).alias(INGESTED_AT),
+        parquet.constant(batch_id).alias(BATCH_ID),
+        parquet.constant("staged").alias(LAYER),
+        pl.col(SOURCE_ROW).cast(PROVENANCE[SOURCE_ROW]),
     )
+    constants = (SOURCE_FILE, BATCH_ID, LAYER)
     with replacing(staged) as temporary:
         parquet.run(parquet.sink(frame, temporary, {"batch_id": batch_id}, constants))
         facts = parquet.facts_of(temporary)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def sink(
     frame: pl.LazyFrame,
     path: Path,
     story: Mapping[str, Any],
-    constants: Mapping[str, str] | None = None,
+    constants: Sequence[str] = (),
 ) -> pl.LazyFrame:
     """Plan the writing of a frame; nothing happens until the result is collected.
 
@@ -64,15 +64,13 @@ def sink(
         frame: what to write.
         path: the file.
         story: for the footer.
-        constants: text columns of the frame that hold one text throughout. Written as an Enum, they
-            cost a fifth; they read as text all the same.
+        constants: columns that are made by :func:`constant`; they read as text.
     """
     metadata = {FOOTER: json.dumps(story, sort_keys=True)}
     if constants:
-        metadata[_ARROW_SCHEMA] = _arrow_schema(frame.collect_schema())
-    return frame.with_columns(
-        pl.lit(text, pl.Enum([text])).alias(name) for name, text in (constants or {}).items()
-    ).sink_parquet(
+        texts = dict.fromkeys(constants, pl.String())
+        metadata[_ARROW_SCHEMA] = _arrow_schema(frame.collect_schema() | texts)
+    return frame.sink_parquet(
         path,
         compression="zstd",
         compression_level=LEVEL,
@@ -83,7 +81,12 @@ def sink(
     )
 
 
-def _arrow_schema(schema: pl.Schema) -> str:
+def constant(text: str) -> pl.Expr:
+    """A text that all rows have: as an Enum, which costs a fifth to write (see :func:`sink`)."""
+    return pl.lit(text, pl.Enum([text]))
+
+
+def _arrow_schema(schema: Mapping[str, pl.DataType]) -> str:
     """How Polars tells the types of a frame in the footer, in place of what it writes."""
     file = io.BytesIO()
     pl.DataFrame(schema=schema).write_parquet(file)

@@ -66,8 +66,7 @@ def write(
         if made.primary_key and not as_delivered:
             accepted = _sorted(accepted, made.primary_key, expected.item(), files)
         stamped = _stamped(accepted, promotion.layer, at, made.marks)
-        constants = {LAYER: promotion.layer}
-        parquet.run(parquet.sink(stamped, files["table"], story, constants))
+        parquet.run(parquet.sink(stamped, files["table"], story, [LAYER]))
         refused, noted = sieve.refused(), sieve.noted.frame()
     except pl.exceptions.PolarsError as error:
         words = counting.WITHHELD if promotion.discreet else str(error)
@@ -131,7 +130,7 @@ def _sorted(
 def _stamped(frame: pl.LazyFrame, layer: str, at: datetime, marks: Sequence[str]) -> pl.LazyFrame:
     stamps = {
         INGESTED_AT: pl.lit(at).cast(PROVENANCE[INGESTED_AT]),
-        LAYER: pl.lit(layer),
+        LAYER: parquet.constant(layer),
     }
     return frame.select(
         pl.exclude(*CARRIED),
